@@ -1,0 +1,117 @@
+//! A request template. Values are trees and strings with `{{ name }}` holes, never text that is
+//! pasted together.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One declared HTTP request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// `https://` and a host the provider declares; holes stand for one path segment or query value.
+    pub url: String,
+    /// Header fields.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Form fields, sent as `application/x-www-form-urlencoded`.
+    #[serde(default)]
+    pub form: BTreeMap<String, String>,
+    /// A JSON body.
+    #[serde(default)]
+    pub json: Option<Body>,
+    /// A named signer for what templates cannot express, such as AWS Signature Version 4.
+    #[serde(default)]
+    pub signer: Option<String>,
+}
+
+/// A JSON body whose strings may hold holes.
+pub type Body = toml::Value;
+
+impl Request {
+    /// Every string that may hold a hole, with the name of the field it stands in.
+    pub fn templates(&self) -> Vec<(String, &str)> {
+        let mut out = vec![("url".to_owned(), self.url.as_str())];
+        out.extend(self.headers.iter().map(|(k, v)| (format!("headers.{k}"), v.as_str())));
+        out.extend(self.form.iter().map(|(k, v)| (format!("form.{k}"), v.as_str())));
+        if let Some(body) = &self.json {
+            leaves(body, "json", &mut out);
+        }
+        out
+    }
+
+    /// The host part of the URL, if it is an `https` URL without user information.
+    pub fn host(&self) -> Option<&str> {
+        let rest = self.url.strip_prefix("https://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let host = authority.split(':').next()?;
+        (!host.is_empty() && !authority.contains('@')).then_some(host)
+    }
+}
+
+fn leaves<'a>(value: &'a Body, at: &str, out: &mut Vec<(String, &'a str)>) {
+    match value {
+        Body::String(s) => out.push((at.to_owned(), s)),
+        Body::Array(items) => {
+            items.iter().enumerate().for_each(|(i, v)| leaves(v, &format!("{at}[{i}]"), out))
+        }
+        Body::Table(table) => table.iter().for_each(|(k, v)| leaves(v, &format!("{at}.{k}"), out)),
+        _ => {}
+    }
+}
+
+/// The names in the `{{ … }}` holes of a template, or what is wrong with it. A hole is a name,
+/// optionally piped through `base64` or `urlencode`; other text between braces is refused, so that
+/// a slip cannot be sent to a provider.
+pub fn holes(template: &str) -> Result<Vec<&str>, String> {
+    let mut names = Vec::new();
+    let mut rest = template;
+    while let Some(at) = rest.find("{{") {
+        let inner = &rest[at + 2..];
+        let end = inner.find("}}").ok_or_else(|| format!("`{template}` has `{{{{` without `}}}}`"))?;
+        let mut parts = inner[..end].split('|').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        {
+            return Err(format!("`{{{{{}}}}}` in `{template}` is not a name", &inner[..end]));
+        }
+        for filter in parts {
+            if !matches!(filter, "base64" | "urlencode") {
+                return Err(format!(
+                    "`{template}` uses the filter `{filter}`; there are base64 and urlencode"
+                ));
+            }
+        }
+        names.push(name);
+        rest = &inner[end + 2..];
+    }
+    if rest.contains("}}") {
+        return Err(format!("`{template}` has `}}}}` without `{{{{`"));
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_are_strict() {
+        assert_eq!(holes("Basic {{ account }}:{{ secret | base64 }}"), Ok(vec!["account", "secret"]));
+        for bad in ["{{ secret", "secret }}", "{{ Secret }}", "{{ a b }}", "{{ secret | shell }}", "{{}}"] {
+            assert!(holes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_only_read_from_a_plain_https_url() {
+        let host = |url: &str| {
+            let r: Request = toml::from_str(&format!("method = 'GET'\nurl = '{url}'")).ok()?;
+            r.host().map(str::to_owned)
+        };
+        assert_eq!(host("https://api.acme.example/v1?x=1").as_deref(), Some("api.acme.example"));
+        assert_eq!(host("https://api.acme.example@evil.example/"), None);
+        assert_eq!(host("http://api.acme.example/"), None);
+    }
+}

@@ -1,0 +1,3 @@
+//! The detector: bytes in, matches out.
+
+pub mod decode;

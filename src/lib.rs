@@ -1,0 +1,8 @@
+//! Keywheel finds leaked keys, proves which are live, and turns them over without downtime.
+
+pub mod call;
+pub mod detect;
+pub mod model;
+pub mod report;
+pub mod rule;
+pub mod source;

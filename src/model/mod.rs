@@ -1,0 +1,19 @@
+//! The nouns: what a scan reads, finds and reports. Imports nothing of the crate.
+
+mod blob;
+mod coverage;
+mod finding;
+mod fingerprint;
+mod grade;
+mod place;
+mod secret;
+mod validity;
+
+pub use blob::{Blob, Part, Sink};
+pub use coverage::{Coverage, Scope, SkipReason, Skipped};
+pub use finding::{By, Excerpt, Finding, Note, Occurrence, Partner, RuleRef, Status, Suppression};
+pub use fingerprint::{Fingerprint, FingerprintKey};
+pub use grade::{Class, Confidence, Severity};
+pub use place::{Encoding, Location, Provenance, RawPath};
+pub use secret::Secret;
+pub use validity::{Unknown, Validity};

@@ -1,0 +1,31 @@
+//! Reports: one file a format. A format sees findings and coverage and writes bytes; it decides
+//! nothing, opens nothing and never sees a terminal.
+
+use crate::model::{Coverage, Finding};
+use std::io::{self, Write};
+
+/// Everything a format may show.
+pub struct Report<'a> {
+    /// In their final order: worst first.
+    pub findings: &'a [Finding],
+    /// Findings below `--min-confidence` or `--min-severity`, not listed but counted.
+    pub below: u64,
+    /// What was read and what was not.
+    pub coverage: &'a Coverage,
+    /// What the gate said.
+    pub exit_code: u8,
+    /// Whether raw secrets may be written.
+    pub show_secrets: bool,
+    /// Whether the sink is a terminal that shows colours.
+    pub color: bool,
+    /// Name of this run for systems that keep several apart, such as SARIF's `automationDetails`.
+    pub category: &'a str,
+}
+
+/// One way of writing a report.
+pub trait Format: Sync {
+    /// The name given to `--format`.
+    fn name(&self) -> &'static str;
+    /// Writes the whole report.
+    fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()>;
+}

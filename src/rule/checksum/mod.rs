@@ -1,0 +1,1 @@
+//! Checksums that issuers build into their credentials.
