@@ -5,4 +5,5 @@ pub mod detect;
 pub mod model;
 pub mod report;
 pub mod rule;
+pub mod scan;
 pub mod source;

@@ -1,3 +1,14 @@
 //! The detector: bytes in, matches out.
 
+mod context;
 pub mod decode;
+mod engine;
+mod entropy;
+pub mod filter;
+mod gather;
+mod merge;
+mod pattern;
+mod prefilter;
+
+pub use engine::{DEPTH, Detector, Dropped, Found, Part, Why, Workspace, is_reported};
+pub use gather::Raw;

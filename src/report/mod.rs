@@ -29,3 +29,11 @@ pub trait Format: Sync {
     /// Writes the whole report.
     fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()>;
 }
+
+/// Every format.
+pub const FORMATS: &[&dyn Format] = &[];
+
+/// The format of that name.
+pub fn by_name(name: &str) -> Option<&'static dyn Format> {
+    FORMATS.iter().copied().find(|f| f.name() == name)
+}

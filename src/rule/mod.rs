@@ -1,6 +1,12 @@
 //! Rules: what a provider's credentials look like, as data.
 
+pub mod analyse;
 pub mod checksum;
+pub mod example;
+mod kind;
+mod load;
 mod schema;
 
+pub use kind::{Fault, Kind, Pack};
+pub use load::{LoadError, RuleSet, embedded_texts, line_of, parse};
 pub use schema::{ChecksumMode, ChecksumUse, Context, Provider, Rule, RuleFile, With};

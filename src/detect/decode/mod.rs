@@ -28,3 +28,27 @@ impl View {
         self.map[inner.start] as usize..end
     }
 }
+/// What a sweep notices.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trigger {
+    /// .
+    Run,
+    /// .
+    Percent,
+    /// .
+    Escape,
+    /// .
+    Entity,
+    /// .
+    Join,
+}
+impl Trigger {
+    /// .
+    pub const COUNT: usize = 5;
+}
+/// .
+pub fn expand(_t: Trigger, _h: &[u8], _at: usize, _out: &mut Vec<View>) {}
+/// .
+pub fn utf16(_h: &[u8]) -> Option<View> {
+    None
+}

@@ -1,0 +1,75 @@
+//! `keywheel rules`
+
+use super::args::{RulesArgs, RulesCommand};
+use super::{code, scan, usage};
+use anyhow::Result;
+use keywheel::rule::checksum;
+use keywheel::scan::check;
+use std::io::Write;
+
+pub(crate) fn run(args: &RulesArgs) -> Result<u8> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    match &args.command {
+        RulesCommand::List { checksums: true, .. } => {
+            for c in checksum::ALL {
+                let proved =
+                    if c.proved() { "reproduced on published samples" } else { "from its description" };
+                writeln!(out, "{:<32} {proved}", c.name())?;
+            }
+        }
+        RulesCommand::List { rules, .. } => {
+            let rules = scan::rules(rules)?;
+            for (i, k) in rules.kinds().iter().enumerate() {
+                let r = rules.reference(i);
+                writeln!(
+                    out,
+                    "{:<44} {:<9} {:<7} {:<11} {}",
+                    k.id, k.severity, k.confidence, k.class, r.name
+                )?;
+            }
+        }
+        RulesCommand::Show { id, rules } => {
+            let rules = scan::rules(rules)?;
+            let at = rules
+                .position(id)
+                .or_else(|| (0..rules.kinds().len()).find(|&i| rules.reference(i).provider == *id));
+            let at = at.ok_or_else(|| {
+                usage(format!("there is no rule or provider `{id}`; `keywheel rules list` names them"))
+            })?;
+            let (kind, reference) = (&rules.kinds()[at], rules.reference(at));
+            writeln!(out, "# {}: {}", reference.provider_name, kind.name)?;
+            writeln!(out, "# found by: {:?}", kind.analysis.gate)?;
+            writeln!(out, "# longest match: {} bytes", kind.analysis.max_len)?;
+            let file = format!("{}.toml", reference.provider);
+            match keywheel::rule::embedded_texts().iter().find(|(name, _)| *name == file) {
+                Some((_, text)) => write!(out, "{text}")?,
+                None => writeln!(out, "pattern = '''{}'''", kind.pattern)?,
+            }
+        }
+        RulesCommand::Check { paths } => {
+            let report =
+                if paths.is_empty() { check::embedded() } else { check::paths(paths).map_err(usage)? };
+            for fault in &report.faults {
+                writeln!(out, "{fault}")?;
+            }
+            writeln!(
+                out,
+                "{} rules in {} files, {} matches, {} rejects, {} replies: {}",
+                report.rules,
+                report.files,
+                report.matches,
+                report.rejects,
+                report.replies,
+                if report.faults.is_empty() {
+                    "all hold".to_owned()
+                } else {
+                    format!("{} faults", report.faults.len())
+                }
+            )?;
+            out.flush()?;
+            return Ok(if report.faults.is_empty() { code::CLEAN } else { code::FINDINGS });
+        }
+    }
+    out.flush()?;
+    Ok(code::CLEAN)
+}

@@ -1,0 +1,263 @@
+//! The detector proper: raw matches of a buffer and of every layer under it, filtered, joined with
+//! their partners, and reduced to one finding a place.
+
+use super::decode::{self, View};
+use super::filter::{self, Candidate, FileKind, Judged, Reason, RuleFacts};
+use super::gather::{Gatherer, Raw, Scratch};
+use super::merge;
+use crate::model::{Class, Confidence, Encoding, Note, Secret, Severity};
+use crate::rule::RuleSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Layers of encoding that are undone inside each other.
+pub const DEPTH: usize = 3;
+
+/// One secret at one place of a buffer.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Index of the rule.
+    pub kind: usize,
+    /// The secret as decoded.
+    pub secret: Secret,
+    /// Where it stands, as encoded, in the scanned buffer.
+    pub span: Range<usize>,
+    /// Layers undone, outermost first.
+    pub via: Vec<Encoding>,
+    /// How sure, after the filters.
+    pub confidence: Confidence,
+    /// How bad, after the filters.
+    pub severity: Severity,
+    /// What the filters learned.
+    pub notes: Vec<Note>,
+    /// Named parts: groups of the pattern and partners, nearest first.
+    pub parts: Vec<Part>,
+    /// Other rules that saw the same value.
+    pub also: Vec<usize>,
+}
+
+/// A named part of a credential besides its secret.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The name under which calls use it.
+    pub name: String,
+    /// Its value.
+    pub value: Secret,
+    /// Where it stands, as encoded, in the scanned buffer.
+    pub span: Range<usize>,
+}
+
+/// A candidate that was dropped.
+#[derive(Clone, Debug)]
+pub struct Dropped {
+    /// Index of the rule.
+    pub kind: usize,
+    /// Where, in the scanned buffer.
+    pub span: Range<usize>,
+    /// Layers undone.
+    pub via: Vec<Encoding>,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a candidate is not a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A filter dropped it.
+    Filter(Reason),
+    /// A required partner is not near.
+    NoPartner,
+    /// Another rule names the same value better.
+    Merged(usize),
+}
+
+/// Searches buffers with one rule set. Shared between threads; each brings its own [`Workspace`].
+#[derive(Debug)]
+pub struct Detector {
+    rules: Arc<RuleSet>,
+    gatherer: Gatherer,
+    facts: Vec<RuleFacts>,
+    partners: Vec<Vec<usize>>,
+}
+
+/// A thread's working memory, and the record of what was dropped if that is wanted.
+#[derive(Default)]
+pub struct Workspace {
+    scratch: Scratch,
+    /// Filled if it is `Some`.
+    pub dropped: Option<Vec<Dropped>>,
+}
+
+struct Layer<'a> {
+    hay: &'a [u8],
+    path: &'a [u8],
+    file: FileKind,
+    depth: usize,
+}
+
+impl Detector {
+    /// Prepares the rules for searching. Patterns are compiled when first needed.
+    pub fn new(rules: Arc<RuleSet>) -> Self {
+        let facts = rules.kinds().iter().map(RuleFacts::new).collect();
+        let partners = rules
+            .kinds()
+            .iter()
+            .map(|k| k.with.iter().map(|w| rules.position(&w.rule).unwrap_or(usize::MAX)).collect())
+            .collect();
+        Detector { gatherer: Gatherer::new(&rules), facts, partners, rules }
+    }
+
+    /// The rules it searches with.
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    /// Every secret in `hay`, sorted by place. `path` tells the kind of file.
+    pub fn scan(&self, hay: &[u8], path: &[u8], work: &mut Workspace) -> Vec<Found> {
+        let layer = Layer { hay, path, file: FileKind::of(path, hay), depth: 0 };
+        let mut found = self.layer(&layer, work);
+        found.sort_by(|a, b| (a.span.start, a.span.end, a.kind).cmp(&(b.span.start, b.span.end, b.kind)));
+        found
+    }
+
+    /// Every raw match in `hay` itself, before filters: what a search of the whole buffer with each
+    /// pattern must give too.
+    pub fn raw(&self, hay: &[u8], work: &mut Workspace) -> Vec<Raw> {
+        self.gatherer.gather(self.rules.kinds(), hay, false, &mut work.scratch).0
+    }
+
+    fn layer(&self, layer: &Layer<'_>, work: &mut Workspace) -> Vec<Found> {
+        let kinds = self.rules.kinds();
+        let decode = layer.depth < DEPTH;
+        let (raws, views) = self.gatherer.gather(kinds, layer.hay, decode, &mut work.scratch);
+        let mut kept: Vec<Found> = raws.iter().filter_map(|raw| self.judge(layer, raw, work)).collect();
+        self.join_partners(layer, &mut kept, work);
+        let mut found = merge::same_place(&self.rules, kept, work.dropped.as_mut());
+        let wide = if layer.depth == 0 { decode::utf16(layer.hay) } else { None };
+        let below = views.into_iter().chain(wide).flat_map(|view| self.below(layer, &view, work)).collect();
+        merge::layers(&self.rules, &mut found, below);
+        found
+    }
+
+    /// What stands in a decoded view, with its places mapped back.
+    fn below(&self, layer: &Layer<'_>, view: &View, work: &mut Workspace) -> Vec<Found> {
+        let inner = Layer { hay: &view.bytes, path: layer.path, file: layer.file, depth: layer.depth + 1 };
+        let known = work.dropped.as_ref().map_or(0, Vec::len);
+        let mut found = self.layer(&inner, work);
+        let outward = |span: &mut Range<usize>, via: Option<&mut Vec<Encoding>>| {
+            *span = view.outer_of(span.clone());
+            if let Some(via) = via {
+                via.splice(0..0, view.via.iter().copied());
+            }
+        };
+        for f in &mut found {
+            outward(&mut f.span, Some(&mut f.via));
+            f.parts.iter_mut().for_each(|p| outward(&mut p.span, None));
+        }
+        for d in work.dropped.iter_mut().flat_map(|list| &mut list[known..]) {
+            outward(&mut d.span, Some(&mut d.via));
+        }
+        found
+    }
+
+    fn judge(&self, layer: &Layer<'_>, raw: &Raw, work: &mut Workspace) -> Option<Found> {
+        let kind = &self.rules.kinds()[raw.kind];
+        let candidate = Candidate {
+            hay: layer.hay,
+            span: raw.secret.clone(),
+            whole: raw.whole.clone(),
+            rule: &self.facts[raw.kind],
+            path: layer.path,
+            file: layer.file,
+        };
+        match filter::judge(&candidate) {
+            Judged::Keep { confidence, severity, notes } => Some(Found {
+                kind: raw.kind,
+                secret: Secret::new(&layer.hay[raw.secret.clone()]),
+                span: raw.secret.clone(),
+                via: Vec::new(),
+                confidence: confidence.unwrap_or(kind.confidence).min(kind.confidence),
+                severity: severity.unwrap_or(kind.severity),
+                notes,
+                parts: self.groups(layer, raw, work),
+                also: Vec::new(),
+            }),
+            Judged::Drop(reason) => {
+                drop_to(work, raw.kind, &raw.secret, Why::Filter(reason));
+                None
+            }
+        }
+    }
+
+    /// The pattern's named groups besides `secret`.
+    fn groups(&self, layer: &Layer<'_>, raw: &Raw, work: &mut Workspace) -> Vec<Part> {
+        if !self.facts[raw.kind].has_groups {
+            return Vec::new();
+        }
+        let kinds = self.rules.kinds();
+        let names = self.gatherer.patterns.groups(kinds, raw.kind);
+        let at = raw.whole.start;
+        let caches = &mut work.scratch.caches;
+        let Some(found) = self.gatherer.patterns.find(kinds, raw.kind, layer.hay, at..at + 1, true, caches)
+        else {
+            return Vec::new();
+        };
+        let part = |(i, name): (usize, &Option<String>)| {
+            let name = name.as_ref().filter(|n| *n != "secret")?;
+            let span = found.get_group(i)?.range();
+            Some(Part { name: name.clone(), value: Secret::new(&layer.hay[span.clone()]), span })
+        };
+        names.iter().enumerate().filter_map(part).collect()
+    }
+
+    fn join_partners(&self, layer: &Layer<'_>, kept: &mut Vec<Found>, work: &mut Workspace) {
+        let kinds = self.rules.kinds();
+        if !kept.iter().any(|f| !kinds[f.kind].with.is_empty()) {
+            return;
+        }
+        let places: Vec<(usize, Range<usize>)> = kept.iter().map(|f| (f.kind, f.span.clone())).collect();
+        let hay = layer.hay;
+        kept.retain_mut(|f| {
+            for (with, &partner) in kinds[f.kind].with.iter().zip(&self.partners[f.kind]) {
+                let mut near: Vec<(usize, &Range<usize>)> = places
+                    .iter()
+                    .filter(|(kind, span)| *kind == partner && *span != f.span)
+                    .map(|(_, span)| (between(&f.span, span).len(), span))
+                    .filter(|(distance, _)| *distance <= with.bytes)
+                    .filter(|(_, span)| {
+                        memchr::memchr_iter(b'\n', &hay[between(&f.span, span)]).count() as u64 <= with.lines
+                    })
+                    .collect();
+                near.sort_by_key(|(distance, span)| (*distance, span.start));
+                near.dedup_by(|a, b| hay[a.1.clone()] == hay[b.1.clone()]);
+                if near.is_empty() && with.required {
+                    drop_to(work, f.kind, &f.span, Why::NoPartner);
+                    return false;
+                }
+                f.parts.extend(near.into_iter().take(4).map(|(_, span)| Part {
+                    name: with.name.clone(),
+                    value: Secret::new(&hay[span.clone()]),
+                    span: span.clone(),
+                }));
+            }
+            true
+        });
+    }
+}
+
+/// Whether a finding of this class is reported by itself.
+pub fn is_reported(class: Class) -> bool {
+    class != Class::Identifier
+}
+
+/// The bytes between two spans; empty if they touch or overlap.
+fn between(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
+    let (first, second) = if a.start <= b.start { (a, b) } else { (b, a) };
+    first.end..second.start.max(first.end)
+}
+
+fn drop_to(work: &mut Workspace, kind: usize, span: &Range<usize>, why: Why) {
+    if let Some(list) = &mut work.dropped {
+        list.push(Dropped { kind, span: span.clone(), via: Vec::new(), why });
+    }
+}

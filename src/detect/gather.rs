@@ -1,0 +1,273 @@
+//! From bytes to raw matches: the sweep's places, each tried with its pattern.
+
+use super::context;
+use super::decode::{self, Trigger, View};
+use super::pattern::{Caches, Patterns};
+use super::prefilter::{Prefilter, Visit};
+use crate::rule::analyse::{Gate, VALUE_REACH};
+use crate::rule::{Kind, RuleSet};
+use aho_corasick::{AhoCorasick, MatchKind};
+use std::ops::Range;
+use std::sync::OnceLock;
+
+/// A match of a pattern with its context words in place, before any filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raw {
+    /// Index of the rule.
+    pub kind: usize,
+    /// The secret.
+    pub secret: Range<usize>,
+    /// The whole match.
+    pub whole: Range<usize>,
+}
+
+/// Finds raw matches.
+#[derive(Debug)]
+pub(crate) struct Gatherer {
+    prefilter: Prefilter,
+    pub(crate) patterns: Patterns,
+    needles: OnceLock<Needles>,
+    shortest: usize,
+    /// Kinds that are searched for only near a partner, with the partner's index and reach.
+    partnered: Vec<(usize, usize, usize)>,
+}
+
+/// The words of the rules that are gated by a run.
+#[derive(Debug)]
+struct Needles {
+    automaton: AhoCorasick,
+    kinds: Vec<Vec<u32>>,
+}
+
+/// A thread's working memory.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub(crate) caches: Caches,
+    stamps: Vec<u64>,
+    stamp: u64,
+}
+
+impl Gatherer {
+    pub(crate) fn new(rules: &RuleSet) -> Self {
+        let kinds = rules.kinds();
+        let runs = kinds.iter().filter_map(|k| match k.analysis.gate {
+            Gate::Value { run, .. } => Some(run),
+            _ => None,
+        });
+        let partnered = kinds
+            .iter()
+            .enumerate()
+            .filter(|(_, k)| k.analysis.gate == Gate::Partner)
+            .filter_map(|(i, k)| {
+                let with = k.with.iter().find(|w| w.required)?;
+                Some((i, rules.position(&with.rule)?, with.bytes))
+            })
+            .collect();
+        Gatherer {
+            prefilter: Prefilter::new(kinds),
+            patterns: Patterns::new(kinds),
+            needles: OnceLock::new(),
+            shortest: runs.min().unwrap_or(usize::MAX),
+            partnered,
+        }
+    }
+
+    /// Every raw match in `hay`, sorted, at most one of a rule for each stretch; with the decoded
+    /// views that `hay` holds, if `decode` asks for them.
+    pub(crate) fn gather(
+        &self,
+        kinds: &[Kind],
+        hay: &[u8],
+        decode: bool,
+        scratch: &mut Scratch,
+    ) -> (Vec<Raw>, Vec<View>) {
+        let mut collect = Collect {
+            all: self,
+            kinds,
+            hay,
+            scratch,
+            raws: Vec::new(),
+            windows: Vec::new(),
+            views: Vec::new(),
+            decode,
+            done: [0; Trigger::COUNT],
+        };
+        self.prefilter.sweep(hay, &mut collect);
+        collect.search_windows();
+        for &(kind, partner, reach) in &self.partnered {
+            let reach = reach + kinds[kind].analysis.max_len;
+            let near: Vec<_> =
+                collect.raws.iter().filter(|r| r.kind == partner).map(|r| r.whole.clone()).collect();
+            collect
+                .windows
+                .extend(near.into_iter().map(|w| (kind, w.start.saturating_sub(reach)..w.end + reach)));
+        }
+        collect.search_windows();
+        let Collect { mut raws, views, .. } = collect;
+        raws.sort_by_key(|r| (r.kind, r.secret.start, r.secret.end, r.whole.start, r.whole.end));
+        raws.dedup();
+        keep_longest(&mut raws);
+        (raws, views)
+    }
+
+    fn needles(&self, kinds: &[Kind]) -> &Needles {
+        self.needles.get_or_init(|| {
+            let mut words: Vec<(&[u8], u32)> = Vec::new();
+            for (i, kind) in kinds.iter().enumerate() {
+                if let Gate::Value { needles, .. } = &kind.analysis.gate {
+                    words.extend(needles.iter().map(|n| (n.as_slice(), i as u32)));
+                }
+            }
+            words.sort();
+            let mut texts: Vec<&[u8]> = Vec::new();
+            let mut kinds: Vec<Vec<u32>> = Vec::new();
+            for (word, kind) in words {
+                if texts.last() != Some(&word) {
+                    texts.push(word);
+                    kinds.push(Vec::new());
+                }
+                kinds.last_mut().expect("because one was just pushed").push(kind);
+            }
+            let automaton = AhoCorasick::builder()
+                .match_kind(MatchKind::Standard)
+                .ascii_case_insensitive(true)
+                .build(&texts)
+                .expect("because the needles are few and short");
+            Needles { automaton, kinds }
+        })
+    }
+}
+
+/// Of overlapping matches of one rule the longest secret stays; of equals the first.
+fn keep_longest(raws: &mut Vec<Raw>) {
+    raws.dedup_by(|next, kept| {
+        if next.kind != kept.kind || next.secret.start >= kept.secret.end {
+            return false;
+        }
+        if next.secret.len() > kept.secret.len() {
+            std::mem::swap(next, kept);
+        }
+        true
+    });
+}
+
+struct Collect<'a> {
+    all: &'a Gatherer,
+    kinds: &'a [Kind],
+    hay: &'a [u8],
+    scratch: &'a mut Scratch,
+    raws: Vec<Raw>,
+    windows: Vec<(usize, Range<usize>)>,
+    views: Vec<View>,
+    decode: bool,
+    /// For each trigger, up to where its views have been taken.
+    done: [usize; Trigger::COUNT],
+}
+
+impl Collect<'_> {
+    fn find(&mut self, kind: usize, starts: Range<usize>, anchored: bool) -> Option<usize> {
+        let found =
+            self.all.patterns.find(self.kinds, kind, self.hay, starts, anchored, &mut self.scratch.caches)?;
+        let whole = found.get_match()?.range();
+        let secret = found.get_group_by_name("secret").map_or(whole.clone(), |s| s.range());
+        let start = whole.start;
+        let context = self.kinds[kind].context.as_ref();
+        if context.is_none_or(|c| context::holds(c, self.hay, &whole, &secret)) {
+            self.raws.push(Raw { kind, secret, whole });
+        }
+        Some(start)
+    }
+
+    /// Searches the collected windows, each place once.
+    fn search_windows(&mut self) {
+        let mut windows = std::mem::take(&mut self.windows);
+        windows.sort_unstable_by_key(|(kind, w)| (*kind, w.start));
+        let mut from = (usize::MAX, 0);
+        for (kind, w) in windows {
+            let mut at = if from.0 == kind { w.start.max(from.1) } else { w.start };
+            let end = w.end.min(self.hay.len());
+            while at < end {
+                match self.find(kind, at..end, false) {
+                    Some(start) => at = start + 1,
+                    None => at = end,
+                }
+            }
+            from = (kind, if from.0 == kind { end.max(from.1) } else { end });
+        }
+    }
+
+    fn expand(&mut self, trigger: Trigger, at: usize) {
+        if self.decode && at >= self.done[trigger as usize] {
+            let before = self.views.len();
+            decode::expand(trigger, self.hay, at, &mut self.views);
+            if let Some(end) = self.views[before..].iter().map(|v| v.outer.end).max() {
+                self.done[trigger as usize] = end;
+            }
+        }
+    }
+}
+
+impl Visit for Collect<'_> {
+    fn start(&mut self, kind: usize, at: usize) {
+        self.find(kind, at..at + 1, true);
+    }
+
+    fn near(&mut self, kind: usize, at: usize, end: usize) {
+        let k = &self.kinds[kind];
+        let starts = match (&k.analysis.gate, &k.context) {
+            (Gate::Near(_), Some(c)) => {
+                end.saturating_sub(c.after + k.analysis.max_len)..at.saturating_add(c.before + 1)
+            }
+            _ => end.saturating_sub(k.analysis.max_len)..at + 1,
+        };
+        self.windows.push((kind, starts));
+    }
+
+    fn value(&mut self, at: usize) {
+        let len = self.hay[at..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+        if len < self.all.shortest {
+            return;
+        }
+        let end = at + len;
+        let needles = self.all.needles(self.kinds);
+        let region = at.saturating_sub(VALUE_REACH)..self.hay.len().min(end + VALUE_REACH);
+        self.scratch.stamps.resize(self.kinds.len(), 0);
+        self.scratch.stamp += 1;
+        for hit in needles.automaton.find_overlapping_iter(&self.hay[region]) {
+            for &kind in &needles.kinds[hit.pattern().as_usize()] {
+                let kind = kind as usize;
+                if std::mem::replace(&mut self.scratch.stamps[kind], self.scratch.stamp) == self.scratch.stamp
+                {
+                    continue;
+                }
+                let Gate::Value { run, at_start, .. } = self.kinds[kind].analysis.gate else { continue };
+                if len < run {
+                    continue;
+                }
+                if at_start {
+                    self.find(kind, at..at + 1, true);
+                } else {
+                    let back = self.kinds[kind].analysis.max_len - run;
+                    self.windows.push((kind, at.saturating_sub(back)..end - run + 1));
+                }
+            }
+        }
+    }
+
+    fn run(&mut self, at: usize) {
+        self.expand(Trigger::Run, at);
+    }
+
+    fn quote(&mut self, at: usize) {
+        self.expand(Trigger::Join, at);
+    }
+
+    fn mark(&mut self, at: usize) {
+        let trigger = match self.hay[at] {
+            b'%' => Trigger::Percent,
+            b'&' => Trigger::Entity,
+            _ => Trigger::Escape,
+        };
+        self.expand(trigger, at);
+    }
+}

@@ -1,0 +1,188 @@
+//! Sixty-four bytes at a time: which bytes are of which class, and where a wanted three-byte
+//! window may start. AVX2 where the processor has it, plain Rust elsewhere; both give the same bits.
+
+use super::literals::Windows;
+
+/// One bit a byte of a 64-byte block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Masks {
+    /// `[A-Za-z0-9]`
+    pub(super) alnum: u64,
+    /// `[A-Za-z0-9_]`
+    pub(super) word: u64,
+    /// `[A-Za-z0-9_-]`
+    pub(super) token: u64,
+    /// `[A-Za-z0-9_+/-]`
+    pub(super) base64: u64,
+    /// Quotes: `"`, `'`, backtick.
+    pub(super) quote: u64,
+    /// `%`, `&`, backslash.
+    pub(super) mark: u64,
+    /// A wanted window may start here.
+    pub(super) window: u64,
+}
+
+/// Bytes a block needs: its 64 and two more for windows that start at its end.
+pub(super) const NEED: usize = 66;
+
+const LETTER_LOW: u8 = 1; // high nibble 4 or 6, low nibble 1..=F
+const LETTER_HIGH: u8 = 2; // high nibble 5 or 7, low nibble 0..=A
+const DIGIT: u8 = 4;
+const UNDERSCORE: u8 = 8;
+const HYPHEN: u8 = 16;
+const PLUS_SLASH: u8 = 32;
+const QUOTE: u8 = 64;
+const MARK: u8 = 128;
+
+const LOW: [u8; 16] = {
+    let mut t = [0u8; 16];
+    let mut i = 0;
+    while i < 16 {
+        if i >= 1 {
+            t[i] |= LETTER_LOW;
+        }
+        if i <= 0xa {
+            t[i] |= LETTER_HIGH;
+        }
+        if i <= 9 {
+            t[i] |= DIGIT;
+        }
+        i += 1;
+    }
+    t[0xf] |= UNDERSCORE | PLUS_SLASH;
+    t[0xd] |= HYPHEN;
+    t[0xb] |= PLUS_SLASH;
+    t[0x2] |= QUOTE;
+    t[0x7] |= QUOTE;
+    t[0x5] |= MARK;
+    t[0x6] |= MARK;
+    t
+};
+
+const HIGH: [u8; 16] = {
+    let mut t = [0u8; 16];
+    t[4] = LETTER_LOW;
+    t[6] = LETTER_LOW;
+    t[5] = LETTER_HIGH | UNDERSCORE;
+    t[7] = LETTER_HIGH;
+    t[3] = DIGIT;
+    t[2] = HYPHEN | PLUS_SLASH | QUOTE | MARK;
+    t
+};
+
+const ALNUM: u8 = LETTER_LOW | LETTER_HIGH | DIGIT;
+
+/// The scalar version: the definition that the others must equal.
+pub(super) fn scalar(block: &[u8], windows: &Windows) -> Masks {
+    let mut m = Masks::default();
+    for (i, &b) in block[..64].iter().enumerate() {
+        let class = LOW[usize::from(b & 15)] & HIGH[usize::from(b >> 4)];
+        let bit = |yes: bool| u64::from(yes) << i;
+        m.alnum |= bit(class & ALNUM != 0);
+        m.word |= bit(class & (ALNUM | UNDERSCORE) != 0);
+        m.token |= bit(class & (ALNUM | UNDERSCORE | HYPHEN) != 0);
+        m.base64 |= bit(class & (ALNUM | UNDERSCORE | HYPHEN | PLUS_SLASH) != 0);
+        m.quote |= bit(class & QUOTE != 0 || b == b'`');
+        m.mark |= bit(class & MARK != 0 || b == b'\\');
+        let at = |k: usize| {
+            let b = block[i + k] | 0x20;
+            windows.low[k][usize::from(b & 15)] & windows.high[k][usize::from(b >> 4)]
+        };
+        m.window |= bit(at(0) & at(1) & at(2) != 0);
+    }
+    m
+}
+
+/// The AVX2 version.
+///
+/// # Safety
+/// The processor has AVX2, and `block` holds at least [`NEED`] bytes.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(super) unsafe fn avx2(block: &[u8], windows: &Windows) -> Masks {
+    use std::arch::x86_64::*;
+    debug_assert!(block.len() >= NEED);
+    let table = |t: &[u8; 16]| {
+        // SAFETY: sixteen bytes are read from a sixteen-byte array.
+        _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(t.as_ptr().cast()) })
+    };
+    let (low, high) = (table(&LOW), table(&HIGH));
+    let nibble = _mm256_set1_epi8(15);
+    let fold = _mm256_set1_epi8(0x20);
+    let zero = _mm256_setzero_si256();
+    let mut m = Masks::default();
+    let mut half = |offset: usize| {
+        // SAFETY: offset is 0, 32 and k at most 2, so that at most NEED bytes are read.
+        let load = |k: usize| unsafe { _mm256_loadu_si256(block.as_ptr().add(offset + k).cast()) };
+        let look = |t: __m256i, nibbles: __m256i| _mm256_shuffle_epi8(t, nibbles);
+        let highs = |v: __m256i| _mm256_and_si256(_mm256_srli_epi16::<4>(v), nibble);
+        let lows = |v: __m256i| _mm256_and_si256(v, nibble);
+        let bytes = load(0);
+        let class = _mm256_and_si256(look(low, lows(bytes)), look(high, highs(bytes)));
+        let none = |bits: u8| {
+            let v = _mm256_cmpeq_epi8(_mm256_and_si256(class, _mm256_set1_epi8(bits as i8)), zero);
+            _mm256_movemask_epi8(v) as u32
+        };
+        let is = |b: u8| _mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b as i8))) as u32;
+        let put = |to: &mut u64, bits: u32| *to |= u64::from(bits) << offset;
+        put(&mut m.alnum, !none(ALNUM));
+        put(&mut m.word, !none(ALNUM | UNDERSCORE));
+        put(&mut m.token, !none(ALNUM | UNDERSCORE | HYPHEN));
+        put(&mut m.base64, !none(ALNUM | UNDERSCORE | HYPHEN | PLUS_SLASH));
+        put(&mut m.quote, !none(QUOTE) | is(b'`'));
+        put(&mut m.mark, !none(MARK) | is(b'\\'));
+        let buckets = |k: usize| {
+            let v = _mm256_or_si256(load(k), fold);
+            _mm256_and_si256(look(table(&windows.low[k]), lows(v)), look(table(&windows.high[k]), highs(v)))
+        };
+        let all = _mm256_and_si256(_mm256_and_si256(buckets(0), buckets(1)), buckets(2));
+        put(&mut m.window, !(_mm256_movemask_epi8(_mm256_cmpeq_epi8(all, zero)) as u32));
+    };
+    half(0);
+    half(32);
+    m
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_the_named_sets() {
+        let windows = Windows::new(&[]);
+        for b in 0..=255u8 {
+            let mut block = [0u8; NEED];
+            block[0] = b;
+            let m = scalar(&block, &windows);
+            let word = b.is_ascii_alphanumeric() || b == b'_';
+            assert_eq!(m.alnum & 1 == 1, b.is_ascii_alphanumeric(), "{b}");
+            assert_eq!(m.word & 1 == 1, word, "{b}");
+            assert_eq!(m.token & 1 == 1, word || b == b'-', "{b}");
+            assert_eq!(m.base64 & 1 == 1, word || b"-+/".contains(&b), "{b}");
+            assert_eq!(m.quote & 1 == 1, b"\"'`".contains(&b), "{b}");
+            assert_eq!(m.mark & 1 == 1, b"%&\\".contains(&b), "{b}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn avx2_equals_scalar() {
+        if !is_x86_feature_detected!("avx2") {
+            return;
+        }
+        let windows = Windows::new(&[b"ghp", b"key", b"://", b"pwd"]);
+        let mut seed = 7u64;
+        for round in 0..5000 {
+            let block: Vec<u8> = (0..NEED)
+                .map(|_| {
+                    seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                    let b = (seed >> 33) as u8;
+                    if round % 2 == 0 { b"ghpkeywd:/\"_-K"[usize::from(b) % 14] } else { b }
+                })
+                .collect();
+            // SAFETY: AVX2 was detected and the block is long enough.
+            assert_eq!(unsafe { avx2(&block, &windows) }, scalar(&block, &windows));
+        }
+    }
+}

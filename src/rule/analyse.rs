@@ -1,0 +1,493 @@
+//! What every match of a pattern is guaranteed to contain, read off its syntax tree. The
+//! prefilter's gates rest on these guarantees alone, so they are sound by construction.
+
+use regex_syntax::hir::literal::{ExtractKind, Extractor};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
+use serde::{Deserialize, Serialize};
+
+/// Token characters a gate by prefix waits for, counted from the start of the match.
+pub const PREFIX_RUN: usize = 16;
+/// Alphanumerics in a row a gate by run waits for.
+pub const VALUE_RUN: usize = 16;
+/// Farthest that a gate by run looks for its words, in bytes before and after the run.
+pub const VALUE_REACH: usize = 160;
+/// Shortest literal that opens a gate.
+pub const LITERAL_MIN: usize = 3;
+
+/// How the prefilter finds the places where a rule may match.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Gate {
+    /// The match starts at the start of a word with one of these bytes, and at least
+    /// [`PREFIX_RUN`] token characters stand there.
+    Prefix(Vec<Vec<u8>>),
+    /// The match holds [`VALUE_RUN`] alphanumerics in a row, and one of these lower-case needles
+    /// stands in or near it.
+    Value {
+        /// Alphanumerics in a row that every match holds.
+        run: usize,
+        /// Whether the match starts exactly where that run starts.
+        at_start: bool,
+        /// Lower-case words or literals, of which one is near.
+        needles: Vec<Vec<u8>>,
+    },
+    /// The match begins with one of these lower-case literals.
+    Start(Vec<Vec<u8>>),
+    /// The match holds one of these lower-case literals, at a place that varies.
+    Inside(Vec<Vec<u8>>),
+    /// One of these lower-case words stands near the match.
+    Near(Vec<Vec<u8>>),
+    /// The match is only wanted near a match of a required partner.
+    Partner,
+}
+
+/// What is known of a pattern.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Analysis {
+    /// How to find it.
+    pub gate: Gate,
+    /// Longest match in bytes.
+    pub max_len: usize,
+    /// The bytes that the variable part of the secret may hold, as a set of 256 bits.
+    pub alphabet: [u64; 4],
+    /// Bytes of fixed text at the front of the secret.
+    pub fixed: usize,
+}
+
+/// What the analysis needs to know of a rule besides its pattern.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts<'a> {
+    /// Context words, lower case.
+    pub words: &'a [String],
+    /// How far before the match a word may begin.
+    pub before: usize,
+    /// How far after the match a word may end.
+    pub after: usize,
+    /// Whether a partner is required.
+    pub partner: bool,
+    /// The declared bound of a block rule.
+    pub max_len: Option<usize>,
+    /// Whether it is a block rule.
+    pub block: bool,
+}
+
+/// Parses a pattern the way the engine compiles it.
+///
+/// # Errors
+/// The parser's message, which shows the place.
+pub fn parse(pattern: &str) -> Result<Hir, String> {
+    regex_syntax::ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .nest_limit(64)
+        .build()
+        .parse(pattern)
+        .map_err(|e| e.to_string())
+}
+
+/// Analyses a pattern.
+///
+/// # Errors
+/// A sentence with the cure: no bound, no group `secret`, nothing to anchor on.
+pub fn analyse(pattern: &str, facts: Facts<'_>) -> Result<Analysis, String> {
+    let hir = parse(pattern)?;
+    let max_len = match (hir.properties().maximum_len(), facts.max_len) {
+        (Some(n), None) => n,
+        (Some(n), Some(m)) => n.min(m),
+        (None, Some(m)) if facts.block => m,
+        (None, _) if facts.block => return Err("a block rule needs `max_len`".to_owned()),
+        (None, _) => return Err("a repetition has no upper bound; write {m,n} in place of + or *".to_owned()),
+    };
+    if hir.properties().minimum_len().unwrap_or(0) == 0 {
+        return Err("the pattern matches nothing at all; give it a least length".to_owned());
+    }
+    let secret = group(&hir, "secret").ok_or("the pattern has no group (?<secret>…)")?;
+    let mut alphabet = [0u64; 4];
+    letters(secret, &mut alphabet, false);
+    if alphabet == [0; 4] {
+        letters(secret, &mut alphabet, true);
+    }
+    let gate = gate(&hir, facts)
+        .ok_or("nothing to search for: give the pattern a fixed text of three bytes or more, or give the rule context words")?;
+    Ok(Analysis { gate, max_len, alphabet, fixed: fixed(secret).0 })
+}
+
+fn gate(hir: &Hir, facts: Facts<'_>) -> Option<Gate> {
+    let words =
+        || -> Vec<Vec<u8>> { facts.words.iter().map(|w| w.as_bytes().to_ascii_lowercase()).collect() };
+    let long = |list: &[Vec<u8>]| !list.is_empty() && list.iter().all(|l| l.len() >= LITERAL_MIN);
+    let prefixes = prefixes(hir);
+    if let Some(list) = &prefixes
+        && starts_word(hir)
+        && run(hir, is_token).front() >= PREFIX_RUN
+        && long(list)
+        && list.iter().all(|l| is_word(l[0]))
+    {
+        return Some(Gate::Prefix(list.clone()));
+    }
+    let inner = required(hir).filter(|l| long(l));
+    let value = run(hir, |b| b.is_ascii_alphanumeric());
+    let best = value.best();
+    if best >= VALUE_RUN {
+        let strong = inner.as_ref().is_some_and(|l| l.iter().all(|x| x.len() >= 5));
+        let needles = match (&inner, facts.words.is_empty()) {
+            (Some(l), _) if strong => Some(l.clone()),
+            (_, false) if long(&words()) => Some(words()),
+            (Some(l), _) => Some(l.clone()),
+            _ => None,
+        };
+        let at_start = value.front() >= VALUE_RUN && starts_word(hir);
+        let longest = hir.properties().maximum_len().unwrap_or(usize::MAX);
+        let around = longest.saturating_sub(best);
+        let near = around.saturating_add(facts.after) <= VALUE_REACH
+            && (if at_start { 0 } else { around }).saturating_add(facts.before) <= VALUE_REACH;
+        if let Some(needles) = needles.filter(|_| near) {
+            return Some(Gate::Value { run: best, at_start, needles });
+        }
+    }
+    if let Some(list) = prefixes.filter(|l| long(l)) {
+        let mut lower: Vec<Vec<u8>> = list.iter().map(|l| l.to_ascii_lowercase()).collect();
+        lower.sort();
+        lower.dedup();
+        return Some(Gate::Start(lower));
+    }
+    if facts.partner {
+        return Some(Gate::Partner);
+    }
+    if let Some(list) = inner {
+        return Some(Gate::Inside(list));
+    }
+    Some(words()).filter(|w| long(w)).map(Gate::Near)
+}
+
+/// Every literal with which a match can begin, or `None` if there are too many or none.
+fn prefixes(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+    let mut extractor = Extractor::new();
+    extractor.kind(ExtractKind::Prefix).limit_class(10).limit_literal_len(16).limit_total(512);
+    let mut seq = extractor.extract(hir);
+    // A case-insensitive word expands to many spellings; the first four letters are enough.
+    if seq.len().is_none_or(|n| n > 64) {
+        extractor.limit_literal_len(4);
+        seq = extractor.extract(hir);
+    }
+    seq.dedup();
+    let list: Vec<Vec<u8>> = seq.literals()?.iter().map(|l| l.as_bytes().to_vec()).collect();
+    (!list.is_empty() && list.len() <= 128).then_some(list)
+}
+
+fn starts_word(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Look(Look::WordAscii | Look::WordStartAscii) => true,
+        HirKind::Capture(c) => starts_word(&c.sub),
+        HirKind::Concat(parts) => parts.first().is_some_and(starts_word),
+        HirKind::Alternation(parts) => parts.iter().all(starts_word),
+        _ => false,
+    }
+}
+
+pub(crate) fn is_word(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'_'
+}
+
+fn is_token(b: u8) -> bool {
+    is_word(b) || b == b'-'
+}
+
+/// Least number of members of a set in a row: over all of a match, at its front, at its back, anywhere.
+#[derive(Clone, Copy)]
+enum Run {
+    /// Every byte is a member; at least so many.
+    All(usize),
+    /// Some byte may not be.
+    Some { front: usize, back: usize, best: usize },
+}
+
+impl Run {
+    const NONE: Run = Run::Some { front: 0, back: 0, best: 0 };
+
+    fn front(self) -> usize {
+        match self {
+            Run::All(n) => n,
+            Run::Some { front, .. } => front,
+        }
+    }
+
+    fn back(self) -> usize {
+        match self {
+            Run::All(n) => n,
+            Run::Some { back, .. } => back,
+        }
+    }
+
+    fn best(self) -> usize {
+        match self {
+            Run::All(n) => n,
+            Run::Some { best, .. } => best,
+        }
+    }
+
+    fn then(self, next: Run) -> Run {
+        if let (Run::All(a), Run::All(b)) = (self, next) {
+            return Run::All(a + b);
+        }
+        Run::Some {
+            front: if let Run::All(n) = self { n + next.front() } else { self.front() },
+            back: if let Run::All(n) = next { n + self.back() } else { next.back() },
+            best: self.best().max(next.best()).max(self.back() + next.front()),
+        }
+    }
+
+    fn or(self, other: Run) -> Run {
+        if let (Run::All(a), Run::All(b)) = (self, other) {
+            return Run::All(a.min(b));
+        }
+        Run::Some {
+            front: self.front().min(other.front()),
+            back: self.back().min(other.back()),
+            best: self.best().min(other.best()),
+        }
+    }
+}
+
+fn run(hir: &Hir, member: fn(u8) -> bool) -> Run {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Run::All(0),
+        HirKind::Literal(l) => {
+            l.0.iter().fold(Run::All(0), |r, &b| r.then(if member(b) { Run::All(1) } else { Run::NONE }))
+        }
+        HirKind::Class(class) => {
+            if bytes_of(class).is_some_and(|set| (0..=255u8).filter(|&b| has(&set, b)).all(member)) {
+                Run::All(1)
+            } else {
+                Run::NONE
+            }
+        }
+        HirKind::Repetition(rep) => {
+            let one = run(&rep.sub, member);
+            let min = rep.min as usize;
+            match one {
+                Run::All(n) => Run::All(n * min),
+                Run::Some { .. } if min == 0 => Run::NONE,
+                Run::Some { front, back, best } => {
+                    Run::Some { front, back, best: if min > 1 { best.max(back + front) } else { best } }
+                }
+            }
+        }
+        HirKind::Capture(c) => run(&c.sub, member),
+        HirKind::Concat(parts) => parts.iter().fold(Run::All(0), |r, p| r.then(run(p, member))),
+        HirKind::Alternation(parts) => {
+            parts.iter().map(|p| run(p, member)).reduce(Run::or).unwrap_or(Run::All(0))
+        }
+    }
+}
+
+/// Lower-case literals of which every match holds one; the longest such set that is found.
+fn required(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+    match hir.kind() {
+        HirKind::Capture(c) => required(&c.sub),
+        HirKind::Repetition(rep) if rep.min > 0 => required(&rep.sub),
+        HirKind::Literal(l) => Some(vec![l.0.to_ascii_lowercase()]),
+        HirKind::Alternation(parts) => {
+            let mut all = Vec::new();
+            for part in parts {
+                all.extend(required(part)?);
+            }
+            all.sort();
+            all.dedup();
+            (all.len() <= 32).then_some(all)
+        }
+        HirKind::Concat(parts) => {
+            let mut best: Option<Vec<Vec<u8>>> = None;
+            let mut keep = |candidate: Vec<Vec<u8>>| {
+                let score = |l: &[Vec<u8>]| (l.iter().map(Vec::len).min().unwrap_or(0), usize::MAX - l.len());
+                if best.as_ref().is_none_or(|b| score(&candidate) > score(b)) {
+                    best = Some(candidate);
+                }
+            };
+            let mut text = Vec::new();
+            for part in parts {
+                match spelled(part) {
+                    Some(more) => text.extend(more),
+                    None => {
+                        keep(vec![std::mem::take(&mut text)]);
+                        if let Some(list) = required(part) {
+                            keep(list);
+                        }
+                    }
+                }
+            }
+            keep(vec![text]);
+            best.filter(|b| b.iter().all(|l| !l.is_empty()))
+        }
+        _ => None,
+    }
+}
+
+/// The lower-case text of a part that is one spelling but for case.
+fn spelled(hir: &Hir) -> Option<Vec<u8>> {
+    match hir.kind() {
+        HirKind::Literal(l) => Some(l.0.to_ascii_lowercase()),
+        HirKind::Look(_) | HirKind::Empty => Some(Vec::new()),
+        HirKind::Capture(c) => spelled(&c.sub),
+        HirKind::Concat(parts) => {
+            let mut text = Vec::new();
+            for part in parts {
+                text.extend(spelled(part)?);
+            }
+            Some(text)
+        }
+        HirKind::Class(class) => {
+            let set = bytes_of(class)?;
+            let mut lower: Vec<u8> =
+                (0..=255u8).filter(|&b| has(&set, b)).map(|b| b.to_ascii_lowercase()).collect();
+            lower.dedup();
+            lower.sort();
+            lower.dedup();
+            (lower.len() == 1).then_some(lower)
+        }
+        _ => None,
+    }
+}
+
+fn group<'a>(hir: &'a Hir, name: &str) -> Option<&'a Hir> {
+    match hir.kind() {
+        HirKind::Capture(c) if c.name.as_deref() == Some(name) => Some(&c.sub),
+        HirKind::Capture(c) => group(&c.sub, name),
+        HirKind::Repetition(rep) => group(&rep.sub, name),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().find_map(|p| group(p, name)),
+        _ => None,
+    }
+}
+
+/// Adds the bytes of classes (and of literals, if asked) to a set.
+fn letters(hir: &Hir, set: &mut [u64; 4], literals: bool) {
+    match hir.kind() {
+        HirKind::Literal(l) if literals => l.0.iter().for_each(|&b| add(set, b)),
+        HirKind::Class(class) => {
+            if let Some(more) = bytes_of(class) {
+                set.iter_mut().zip(more).for_each(|(a, b)| *a |= b);
+            }
+        }
+        HirKind::Repetition(rep) => letters(&rep.sub, set, literals),
+        HirKind::Capture(c) => letters(&c.sub, set, literals),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().for_each(|p| letters(p, set, literals));
+        }
+        _ => {}
+    }
+}
+
+/// Bytes of fixed text at the front, and whether the part is nothing else.
+fn fixed(hir: &Hir) -> (usize, bool) {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => (0, true),
+        HirKind::Literal(l) => (l.0.len(), true),
+        HirKind::Capture(c) => fixed(&c.sub),
+        HirKind::Concat(parts) => {
+            let mut sum = 0;
+            for part in parts {
+                let (n, whole) = fixed(part);
+                sum += n;
+                if !whole {
+                    return (sum, false);
+                }
+            }
+            (sum, true)
+        }
+        HirKind::Alternation(parts) => {
+            let all: Vec<_> = parts.iter().map(fixed).collect();
+            let least = all.iter().map(|f| f.0).min().unwrap_or(0);
+            (least, all.iter().all(|f| f.1 && f.0 == least))
+        }
+        _ => (0, false),
+    }
+}
+
+fn bytes_of(class: &Class) -> Option<[u64; 4]> {
+    let mut set = [0; 4];
+    match class {
+        Class::Bytes(c) => {
+            c.ranges().iter().for_each(|r| (r.start()..=r.end()).for_each(|b| add(&mut set, b)))
+        }
+        Class::Unicode(c) => {
+            for r in c.ranges() {
+                if !r.end().is_ascii() {
+                    return None;
+                }
+                (r.start() as u8..=r.end() as u8).for_each(|b| add(&mut set, b));
+            }
+        }
+    }
+    Some(set)
+}
+
+fn add(set: &mut [u64; 4], b: u8) {
+    set[usize::from(b >> 6)] |= 1 << (b & 63);
+}
+
+/// Whether a 256-bit set holds a byte.
+pub fn has(set: &[u64; 4], b: u8) -> bool {
+    set[usize::from(b >> 6)] >> (b & 63) & 1 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gate_of(pattern: &str, words: &[&str]) -> Gate {
+        let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+        analyse(pattern, Facts { words: &words, ..Facts::default() }).expect(pattern).gate
+    }
+
+    fn bytes(list: &[&str]) -> Vec<Vec<u8>> {
+        list.iter().map(|s| s.as_bytes().to_vec()).collect()
+    }
+
+    #[test]
+    fn the_gate_follows_from_the_pattern() {
+        assert_eq!(gate_of(r"\b(?<secret>acme_[A-Za-z0-9]{20})\b", &[]), Gate::Prefix(bytes(&["acme_"])));
+        assert_eq!(
+            gate_of(r"\b(?<secret>gh[pousr]_[A-Za-z0-9]{36})\b", &[]),
+            Gate::Prefix(bytes(&["gho_", "ghp_", "ghr_", "ghs_", "ghu_"]))
+        );
+        assert_eq!(
+            gate_of(r"\b(?<secret>[a-f0-9]{32})\b", &["acme"]),
+            Gate::Value { run: 32, at_start: true, needles: bytes(&["acme"]) }
+        );
+        assert_eq!(
+            gate_of(r"https://acme\.example/(?<secret>[a-z0-9]{24})", &[]),
+            Gate::Value { run: 24, at_start: false, needles: bytes(&["https://acme.example/"]) }
+        );
+        assert_eq!(
+            gate_of(r"\b(?<secret>AC\.[a-z]{4,9}\.[a-z0-9-]{22})\b", &[]),
+            Gate::Start(bytes(&["ac."]))
+        );
+        assert_eq!(gate_of(r"[0-9]{8}(?<secret>:AA[a-z_]{9})", &[]), Gate::Inside(bytes(&[":aa"])));
+        assert_eq!(gate_of(r"\b(?<secret>[a-z_]{20})\b", &["acme"]), Gate::Near(bytes(&["acme"])));
+        assert_eq!(gate_of(r"(?i)(?<secret>pwd=[a-z]{3,9})", &[]), Gate::Start(bytes(&["pwd="])));
+    }
+
+    #[test]
+    fn what_cannot_be_anchored_or_bounded_is_refused() {
+        let err = |p| analyse(p, Facts::default()).expect_err(p);
+        assert!(err(r"\b(?<secret>[a-f0-9]{32})\b").contains("nothing to search for"));
+        assert!(err(r"\b(?<secret>acme_[a-z]+)").contains("upper bound"));
+        assert!(err(r"\bacme_[a-z]{20}").contains("secret"));
+        assert!(err(r"acme_(?<secret>[a-z]{20}").contains("unclosed"));
+    }
+
+    #[test]
+    fn runs_are_least_lengths() {
+        let best = |p| run(&parse(p).expect(p), |b| b.is_ascii_alphanumeric()).best();
+        assert_eq!(best(r"ab-?[a-f0-9]{8,9}"), 8);
+        assert_eq!(best(r"(?:ab|cde)[a-f0-9]{8}"), 10);
+        assert_eq!(best(r"(?:[a-f]{3}-){4}[0-9]{2}"), 3);
+        assert_eq!(best(r"(?:[a-f]{3}|[a-f_]{20})"), 0);
+    }
+
+    #[test]
+    fn the_fixed_part_and_the_alphabet_are_the_secrets_own() {
+        let a = analyse(r"token=(?<secret>sk-[a-f0-9]{32})", Facts::default()).expect("because it is valid");
+        assert_eq!(a.fixed, 3);
+        assert!(has(&a.alphabet, b'f') && !has(&a.alphabet, b'g') && !has(&a.alphabet, b'k'));
+    }
+}

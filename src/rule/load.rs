@@ -1,0 +1,248 @@
+//! Rule sets: the embedded catalogue, and folders of the user beside or over it.
+
+use super::kind::{Kind, Pack};
+use super::schema::RuleFile;
+use crate::model::RuleRef;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The rules of a run.
+#[derive(Clone, Debug)]
+pub struct RuleSet {
+    pack: Pack,
+    refs: Vec<Arc<RuleRef>>,
+}
+
+/// Why rules could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The folder or file cannot be read.
+    #[error("{path}: {source}")]
+    Io {
+        /// What was to be read.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not a rule file.
+    #[error("{path}:{line}:{column}: {message}")]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// A rule cannot be used.
+    #[error("{path}:{line}: rule `{rule}`, field `{field}`: {message}")]
+    Rule {
+        /// The file.
+        path: PathBuf,
+        /// Line of the rule, from 1.
+        line: usize,
+        /// Its id.
+        rule: String,
+        /// The field at fault.
+        field: &'static str,
+        /// What is wrong and how to cure it.
+        message: String,
+    },
+    /// Two rules of one folder share an id.
+    #[error("{path}:{line}: the rule id `{rule}` stands twice; give one of them another id")]
+    Twice {
+        /// The file of the second.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: usize,
+        /// The id.
+        rule: String,
+    },
+    /// No rule of that name.
+    #[error("there is no rule or provider `{0}`; `keywheel rules list` names them")]
+    NoSuchRule(String),
+    /// A partner that no rule finds.
+    #[error("rule `{rule}` names the partner `{partner}`, which no rule has as its id")]
+    NoSuchPartner {
+        /// The rule.
+        rule: String,
+        /// What it names.
+        partner: String,
+    },
+}
+
+/// The embedded rule files: name and text.
+pub fn embedded_texts() -> &'static [(&'static str, &'static str)] {
+    include!(concat!(env!("OUT_DIR"), "/rules.rs"))
+}
+
+impl RuleSet {
+    /// The embedded catalogue.
+    pub fn embedded() -> Self {
+        let packed = include_bytes!(concat!(env!("OUT_DIR"), "/rules.bin"));
+        let pack = postcard::from_bytes(packed).expect("because build.rs wrote it with the same types");
+        RuleSet::from_pack(pack)
+    }
+
+    /// No rules at all; a start for [`RuleSet::add_path`].
+    pub fn empty() -> Self {
+        RuleSet::from_pack(Pack::default())
+    }
+
+    fn from_pack(pack: Pack) -> Self {
+        let mut set = RuleSet { pack, refs: Vec::new() };
+        set.index();
+        set
+    }
+
+    fn index(&mut self) {
+        let providers = &self.pack.providers;
+        self.refs = self
+            .pack
+            .kinds
+            .iter()
+            .map(|k| {
+                let provider = &providers[k.provider as usize];
+                Arc::new(RuleRef {
+                    id: k.id.clone(),
+                    name: k.name.clone(),
+                    provider: provider.id.clone(),
+                    provider_name: provider.name.clone(),
+                    class: k.class,
+                    docs: provider.docs.clone(),
+                })
+            })
+            .collect();
+    }
+
+    /// Every kind, in a fixed order.
+    pub fn kinds(&self) -> &[Kind] {
+        &self.pack.kinds
+    }
+
+    /// What reports show of a kind, by its index.
+    pub fn reference(&self, kind: usize) -> &Arc<RuleRef> {
+        &self.refs[kind]
+    }
+
+    /// The index of a rule.
+    pub fn position(&self, id: &str) -> Option<usize> {
+        self.pack.kinds.iter().position(|k| k.id == id)
+    }
+
+    /// Adds a rule file, or every `*.toml` of a folder. A rule whose id is already there replaces it.
+    ///
+    /// # Errors
+    /// The first fault, with file, line and cure. Nothing is added then.
+    pub fn add_path(&mut self, path: &Path) -> Result<(), LoadError> {
+        let io = |source| LoadError::Io { path: path.to_owned(), source };
+        let mut files = Vec::new();
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path).map_err(io)? {
+                let file = entry.map_err(io)?.path();
+                if file.extension().is_some_and(|e| e == "toml") {
+                    files.push(file);
+                }
+            }
+            files.sort();
+        } else {
+            files.push(path.to_owned());
+        }
+        let mut added = Pack::default();
+        let mut seen = std::collections::BTreeSet::new();
+        for path in files {
+            let text = std::fs::read_to_string(&path)
+                .map_err(|source| LoadError::Io { path: path.clone(), source })?;
+            let file = parse(&path, &text)?;
+            for rule in &file.rule {
+                if !seen.insert(rule.id.clone()) {
+                    return Err(LoadError::Twice {
+                        line: line_of(&text, &rule.id),
+                        path,
+                        rule: rule.id.clone(),
+                    });
+                }
+            }
+            if let Some(f) = added.add(&file).into_iter().next() {
+                let line = line_of(&text, &f.rule);
+                return Err(LoadError::Rule { path, line, rule: f.rule, field: f.field, message: f.message });
+            }
+        }
+        self.pack.kinds.retain(|k| !seen.contains(&k.id));
+        let shift = self.pack.providers.len() as u32;
+        self.pack.providers.append(&mut added.providers);
+        self.pack.kinds.extend(added.kinds.into_iter().map(|mut k| {
+            k.provider += shift;
+            k
+        }));
+        self.index();
+        Ok(())
+    }
+
+    /// Keeps only the named rules, and the partners they need. A provider's id stands for all of its rules.
+    ///
+    /// # Errors
+    /// A name that is neither.
+    pub fn keep(&mut self, names: &[String]) -> Result<(), LoadError> {
+        let mut wanted = std::collections::BTreeSet::new();
+        for name in names {
+            let before = wanted.len();
+            for (i, k) in self.pack.kinds.iter().enumerate() {
+                if k.id == *name || self.refs[i].provider == *name {
+                    wanted.insert(k.id.clone());
+                    wanted.extend(k.with.iter().map(|w| w.rule.clone()));
+                }
+            }
+            if wanted.len() == before {
+                return Err(LoadError::NoSuchRule(name.clone()));
+            }
+        }
+        self.pack.kinds.retain(|k| wanted.contains(&k.id));
+        self.index();
+        Ok(())
+    }
+
+    /// Whether every partner is a rule of the set.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub fn check_partners(&self) -> Result<(), LoadError> {
+        for kind in &self.pack.kinds {
+            for with in &kind.with {
+                if self.position(&with.rule).is_none() {
+                    return Err(LoadError::NoSuchPartner {
+                        rule: kind.id.clone(),
+                        partner: with.rule.clone(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Parses one rule file.
+///
+/// # Errors
+/// A syntax error or an unknown field, with line and column.
+pub fn parse(path: &Path, text: &str) -> Result<RuleFile, LoadError> {
+    toml::from_str(text).map_err(|e| {
+        let at = e.span().map_or(0, |s| s.start).min(text.len());
+        let before = &text[..text.floor_char_boundary(at)];
+        LoadError::Syntax {
+            path: path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before.chars().rev().take_while(|&c| c != '\n').count() + 1,
+            message: e.message().to_owned(),
+        }
+    })
+}
+
+/// The line on which a rule's id stands.
+pub fn line_of(text: &str, id: &str) -> usize {
+    text.lines()
+        .position(|l| l.trim_start().starts_with("id") && l.contains(&format!("\"{id}\"")))
+        .map_or(1, |n| n + 1)
+}

@@ -1,0 +1,386 @@
+//! The sink at the end of a scan: each blob is searched, and what is found is joined by value.
+
+use super::baseline::{Allow, Baseline};
+use super::excerpt::excerpt;
+use super::inline::marker;
+use super::locate::Locator;
+use crate::detect::{Detector, Found, Why, Workspace, is_reported};
+use crate::model::{
+    Blob, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Note, Occurrence, Partner,
+    Provenance, Severity, Sink, SkipReason, Skipped, Status, Validity,
+};
+use ahash::AHashMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// How a scan treats what it finds.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Key of the fingerprints.
+    pub key: FingerprintKey,
+    /// Whether comments in the scanned text may accept findings.
+    pub inline_allow: bool,
+    /// Accepted findings.
+    pub baseline: Baseline,
+    /// Accepted rules, values and paths.
+    pub allow: Vec<Allow>,
+    /// Today, `YYYY-MM-DD`, for expiry dates.
+    pub today: String,
+    /// Whether dropped candidates are kept and told.
+    pub explain: bool,
+    /// When to stop, if there is a budget.
+    pub deadline: Option<Instant>,
+}
+
+/// A candidate that came near and was dropped.
+#[derive(Clone, Debug)]
+pub struct NearMiss {
+    /// The rule's id.
+    pub rule: String,
+    /// Where.
+    pub provenance: Arc<Provenance>,
+    /// The span.
+    pub location: Location,
+    /// Layers undone.
+    pub via: Vec<Encoding>,
+    /// The filter's word.
+    pub reason: String,
+    /// A sentence on it.
+    pub detail: String,
+}
+
+/// What a scan gives.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Everything found, worst first.
+    pub findings: Vec<Finding>,
+    /// What was read and what was not.
+    pub coverage: Coverage,
+    /// With `explain`: what was dropped, by place.
+    pub near: Vec<NearMiss>,
+}
+
+/// Searches what sources push. One for a scan, shared by all threads.
+pub struct Collector {
+    detector: Detector,
+    options: Options,
+    paths: Vec<Option<globset::GlobSet>>,
+    idle: Mutex<Vec<Workspace>>,
+    state: Mutex<State>,
+    stop: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    findings: AHashMap<Fingerprint, (Finding, usize)>,
+    coverage: Coverage,
+    near: Vec<NearMiss>,
+}
+
+/// An occurrence on its way to its finding.
+struct Draft {
+    found: Found,
+    fingerprint: Fingerprint,
+    occurrence: Occurrence,
+}
+
+impl Collector {
+    /// Prepares a scan.
+    pub fn new(detector: Detector, options: Options) -> Self {
+        let paths = detector
+            .rules()
+            .kinds()
+            .iter()
+            .map(|k| {
+                let mut set = globset::GlobSetBuilder::new();
+                for glob in &k.paths {
+                    set.add(globset::Glob::new(glob).ok()?);
+                }
+                (!k.paths.is_empty()).then(|| set.build().ok())?
+            })
+            .collect();
+        Collector {
+            detector,
+            options,
+            paths,
+            idle: Mutex::default(),
+            state: Mutex::default(),
+            stop: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks the sources to stop; what they have not read is counted.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was stopped or ran out of its budget.
+    pub fn interrupted(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Blobs and bytes read so far, for progress.
+    pub fn progress(&self) -> (u64, u64) {
+        let state = lock(&self.state);
+        (state.coverage.blobs, state.coverage.bytes)
+    }
+
+    /// The result, in an order that depends on the input alone.
+    pub fn finish(self) -> Outcome {
+        let State { findings, mut coverage, mut near } =
+            self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        coverage.settle();
+        let mut findings: Vec<Finding> = findings.into_values().map(|(f, _)| f).collect();
+        for f in &mut findings {
+            f.occurrences.sort_by(|a, b| {
+                (&a.provenance, &a.location, &a.via).cmp(&(&b.provenance, &b.location, &b.via))
+            });
+            f.occurrences.dedup();
+            f.also.sort();
+            f.also.dedup();
+            f.status = status(f, &self.options);
+        }
+        findings.sort_by(|a, b| {
+            let place = |f: &Finding| (f.occurrences[0].provenance.clone(), f.occurrences[0].location);
+            (b.severity, b.confidence)
+                .cmp(&(a.severity, a.confidence))
+                .then_with(|| place(a).cmp(&place(b)))
+                .then_with(|| a.fingerprint.cmp(&b.fingerprint))
+        });
+        near.sort_by(|a, b| {
+            (&a.provenance, &a.location, &a.rule).cmp(&(&b.provenance, &b.location, &b.rule))
+        });
+        Outcome { findings, coverage, near }
+    }
+
+    fn search(&self, blob: &Blob<'_>) {
+        let mut work = lock(&self.idle).pop().unwrap_or_default();
+        work.dropped = self.options.explain.then(Vec::new);
+        let found = self.detector.scan(blob.bytes, blob.provenance.name().as_bytes(), &mut work);
+        let dropped = work.dropped.take().unwrap_or_default();
+        lock(&self.idle).push(work);
+        let owned = blob.part.lead..blob.bytes.len().saturating_sub(blob.part.trail).max(blob.part.lead);
+        let drafts = if found.is_empty() { Vec::new() } else { self.drafts(blob, found, &owned) };
+        let mut locator = Locator::new(blob.bytes, blob.part);
+        let near: Vec<NearMiss> = dropped
+            .into_iter()
+            .filter(|d| owned.contains(&d.span.start))
+            .map(|d| self.near(d.kind, &d.span, d.via, d.why, blob, &mut locator))
+            .collect();
+        let mut state = lock(&self.state);
+        state.coverage.bytes += owned.len() as u64;
+        state.coverage.blobs += u64::from(blob.part.base == 0);
+        state.near.extend(near);
+        for draft in drafts {
+            self.keep(&mut state, draft);
+        }
+    }
+
+    fn drafts(&self, blob: &Blob<'_>, found: Vec<Found>, owned: &Range<usize>) -> Vec<Draft> {
+        let mut spans: Vec<Range<usize>> =
+            found.iter().filter(|f| self.reports(f)).map(|f| f.span.clone()).collect();
+        spans.extend(found.iter().flat_map(|f| f.parts.iter().map(|p| p.span.clone())));
+        spans.sort_by_key(|s| (s.start, s.end));
+        let mut locator = Locator::new(blob.bytes, blob.part);
+        let mut drafts = Vec::new();
+        for found in found {
+            if !self.reports(&found) || !owned.contains(&found.span.start) || !self.path_fits(&found, blob) {
+                continue;
+            }
+            let location = locator.locate(&found.span);
+            let value = found.secret.expose();
+            let partners = found
+                .parts
+                .iter()
+                .map(|p| Partner {
+                    name: p.name.clone(),
+                    value: p.value.clone(),
+                    line: locator.locate(&p.span).line,
+                })
+                .collect();
+            let occurrence = Occurrence {
+                provenance: blob.provenance.clone(),
+                location,
+                via: found.via.clone(),
+                excerpt: excerpt(blob.bytes, &found.span, &spans, value, &found.secret.redacted()),
+                partners,
+                suppression: self.inline(blob.bytes, &found.span),
+            };
+            let fingerprint = self.options.key.fingerprint(&normalised(value));
+            drafts.push(Draft { found, fingerprint, occurrence });
+        }
+        drafts
+    }
+
+    fn reports(&self, found: &Found) -> bool {
+        is_reported(self.detector.rules().kinds()[found.kind].class)
+    }
+
+    fn path_fits(&self, found: &Found, blob: &Blob<'_>) -> bool {
+        self.paths[found.kind].as_ref().is_none_or(|set| {
+            let path = String::from_utf8_lossy(blob.provenance.path.as_bytes());
+            let member = String::from_utf8_lossy(blob.provenance.name().as_bytes());
+            set.is_match(path.as_ref()) || set.is_match(member.as_ref())
+        })
+    }
+
+    fn inline(&self, bytes: &[u8], span: &Range<usize>) -> Option<crate::model::Suppression> {
+        if !self.options.inline_allow {
+            return None;
+        }
+        let from = memchr::memrchr(b'\n', &bytes[..span.start]).map_or(0, |n| n + 1);
+        let to = memchr::memchr(b'\n', &bytes[span.end..]).map_or(bytes.len(), |n| span.end + n);
+        // On a line without end a comment far away speaks of something else.
+        let from = from.max(span.start.saturating_sub(4096));
+        let to = to.min(span.end + 4096);
+        marker(&bytes[from..span.start], &self.options.today)
+            .or_else(|| marker(&bytes[span.end..to], &self.options.today))
+    }
+
+    fn near(
+        &self,
+        kind: usize,
+        span: &Range<usize>,
+        via: Vec<Encoding>,
+        why: Why,
+        blob: &Blob<'_>,
+        at: &mut Locator<'_>,
+    ) -> NearMiss {
+        let rules = self.detector.rules();
+        let (reason, detail) = match why {
+            Why::Filter(reason) => (reason.as_str().to_owned(), reason.sentence().to_owned()),
+            Why::NoPartner => {
+                ("no-partner".to_owned(), "a part that the credential needs is not near".to_owned())
+            }
+            Why::Merged(other) => {
+                ("merged".to_owned(), format!("`{}` says more about the same value", rules.kinds()[other].id))
+            }
+        };
+        let rule = rules.kinds()[kind].id.clone();
+        NearMiss { rule, provenance: blob.provenance.clone(), location: at.locate(span), via, reason, detail }
+    }
+
+    fn keep(&self, state: &mut State, draft: Draft) {
+        let rules = self.detector.rules();
+        let Draft { found, fingerprint, occurrence } = draft;
+        let id = |kind: usize| rules.kinds()[kind].id.clone();
+        let strength = |kind: usize, f: &Finding| {
+            (rules.kinds()[kind].class, f.confidence, f.severity, std::cmp::Reverse(kind))
+        };
+        let fresh = Finding {
+            fingerprint: fingerprint.clone(),
+            rule: rules.reference(found.kind).clone(),
+            also: found.also.iter().map(|&k| id(k)).collect(),
+            severity: found.severity,
+            confidence: found.confidence,
+            validity: Validity::NotChecked,
+            status: Status::New,
+            secret: found.secret,
+            notes: found.notes,
+            occurrences: vec![occurrence],
+        };
+        match state.findings.entry(fingerprint) {
+            std::collections::hash_map::Entry::Vacant(slot) => {
+                slot.insert((fresh, found.kind));
+            }
+            std::collections::hash_map::Entry::Occupied(mut slot) => {
+                let (known, kind) = slot.get_mut();
+                let (mut best, mut rest) = (fresh, None);
+                std::mem::swap(known, &mut best);
+                // `known` is the fresh one now; keep whichever says more and fold the other in.
+                if strength(*kind, &best) >= strength(found.kind, known) {
+                    std::mem::swap(known, &mut best);
+                } else {
+                    rest = Some(std::mem::replace(kind, found.kind));
+                }
+                let other = rest.unwrap_or(found.kind);
+                if other != *kind {
+                    known.also.push(id(other));
+                }
+                known.also.append(&mut best.also);
+                let own = known.rule.id.clone();
+                known.also.retain(|a| *a != own);
+                known.also.sort();
+                known.also.dedup();
+                known.severity = known.severity.max(best.severity);
+                known.confidence = known.confidence.max(best.confidence);
+                known.occurrences.append(&mut best.occurrences);
+                known.notes.append(&mut best.notes);
+                known.notes.sort();
+                known.notes.dedup();
+            }
+        }
+    }
+}
+
+impl Sink for Collector {
+    fn blob(&self, blob: Blob<'_>) {
+        // A bug in the engine must neither end the scan nor pass unseen.
+        let searched = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.search(&blob)));
+        if searched.is_err() {
+            let provenance = (*blob.provenance).clone();
+            self.skipped(Skipped {
+                provenance,
+                reason: SkipReason::Internal,
+                detail: "the engine failed on it".to_owned(),
+            });
+        }
+    }
+
+    fn skipped(&self, skipped: Skipped) {
+        lock(&self.state).coverage.skip(skipped);
+    }
+
+    fn stopped(&self) -> bool {
+        if self.options.deadline.is_some_and(|d| Instant::now() >= d) {
+            self.stop();
+        }
+        self.interrupted()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn status(finding: &Finding, options: &Options) -> Status {
+    if let Some(s) = options.baseline.knows(&finding.fingerprint, &options.today) {
+        return Status::Known(s);
+    }
+    if let Some(s) = options.allow.iter().find_map(|a| a.accepts(finding, &options.today)) {
+        return Status::Suppressed(s);
+    }
+    // One unmarked place is enough to count.
+    if finding.occurrences.iter().all(|o| o.suppression.is_some())
+        && let Some(s) = finding.occurrences.first().and_then(|o| o.suppression.clone())
+    {
+        return Status::Suppressed(s);
+    }
+    Status::New
+}
+
+/// The form of a secret that its fingerprint is made of: key material by its bytes, whatever the
+/// line breaks around them; anything else as it is.
+fn normalised(secret: &[u8]) -> Vec<u8> {
+    if !secret.starts_with(b"-----BEGIN") {
+        return secret.to_vec();
+    }
+    // Escaped line breaks in a string are line breaks that were not undone there.
+    let text = String::from_utf8_lossy(secret).replace("\\n", "\n").replace("\\r", "");
+    let body: String = text.lines().filter(|l| !l.trim().starts_with("-----") && !l.contains(':')).collect();
+    body.bytes().filter(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')).collect()
+}
+
+impl Outcome {
+    /// Findings that count against the gate: new, at or above both floors, and not mere information.
+    pub fn gating(&self, confidence: crate::model::Confidence, severity: Severity) -> usize {
+        self.findings
+            .iter()
+            .filter(|f| f.status == Status::New && f.confidence >= confidence)
+            .filter(|f| f.severity >= severity && f.severity > Severity::Info)
+            .filter(|f| !f.notes.contains(&Note::PublicByDesign))
+            .count()
+    }
+}

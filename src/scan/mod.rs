@@ -1,0 +1,11 @@
+//! A scan: sources pushed through the detector into findings, with an account of what was read.
+
+mod baseline;
+pub mod check;
+mod collect;
+mod excerpt;
+mod inline;
+mod locate;
+
+pub use baseline::{Allow, Baseline, BaselineError, Entry};
+pub use collect::{Collector, NearMiss, Options, Outcome};
