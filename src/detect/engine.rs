@@ -5,8 +5,10 @@ use super::decode::{self, View};
 use super::filter::{self, Candidate, FileKind, Judged, Reason, RuleFacts};
 use super::gather::{Gatherer, Raw, Scratch};
 use super::merge;
+use super::paths::PathRules;
 use crate::model::{Class, Confidence, Encoding, Note, Secret, Severity};
 use crate::rule::RuleSet;
+use crate::rule::analyse::Gate;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -78,6 +80,7 @@ pub struct Detector {
     gatherer: Gatherer,
     facts: Vec<RuleFacts>,
     partners: Vec<Vec<usize>>,
+    paths: PathRules,
 }
 
 /// A thread's working memory, and the record of what was dropped if that is wanted.
@@ -91,6 +94,8 @@ pub struct Workspace {
 struct Layer<'a> {
     hay: &'a [u8],
     path: &'a [u8],
+    /// The kinds for certain paths that are for this one.
+    fitting: &'a [usize],
     file: FileKind,
     depth: usize,
 }
@@ -104,7 +109,13 @@ impl Detector {
             .iter()
             .map(|k| k.with.iter().map(|w| rules.position(&w.rule).unwrap_or(usize::MAX)).collect())
             .collect();
-        Detector { gatherer: Gatherer::new(&rules), facts, partners, rules }
+        Detector {
+            gatherer: Gatherer::new(&rules),
+            facts,
+            partners,
+            paths: PathRules::new(rules.kinds()),
+            rules,
+        }
     }
 
     /// The rules it searches with.
@@ -114,7 +125,8 @@ impl Detector {
 
     /// Every secret in `hay`, sorted by place. `path` tells the kind of file.
     pub fn scan(&self, hay: &[u8], path: &[u8], work: &mut Workspace) -> Vec<Found> {
-        let layer = Layer { hay, path, file: FileKind::of(path, hay), depth: 0 };
+        let fitting = self.paths.fitting(path);
+        let layer = Layer { hay, path, fitting: &fitting, file: FileKind::of(path, hay), depth: 0 };
         let mut found = self.layer(&layer, work);
         found.sort_by(|a, b| (a.span.start, a.span.end, a.kind).cmp(&(b.span.start, b.span.end, b.kind)));
         found
@@ -123,14 +135,18 @@ impl Detector {
     /// Every raw match in `hay` itself, before filters: what a search of the whole buffer with each
     /// pattern must give too.
     pub fn raw(&self, hay: &[u8], work: &mut Workspace) -> Vec<Raw> {
-        self.gatherer.gather(self.rules.kinds(), hay, false, &mut work.scratch).0
+        self.gatherer.gather(self.rules.kinds(), hay, false, &[], &mut work.scratch).0
     }
 
     fn layer(&self, layer: &Layer<'_>, work: &mut Workspace) -> Vec<Found> {
         let kinds = self.rules.kinds();
         let decode = layer.depth < DEPTH;
-        let (raws, views) = self.gatherer.gather(kinds, layer.hay, decode, &mut work.scratch);
-        let mut kept: Vec<Found> = raws.iter().filter_map(|raw| self.judge(layer, raw, work)).collect();
+        let whole: Vec<usize> =
+            layer.fitting.iter().copied().filter(|&k| kinds[k].analysis.gate == Gate::Path).collect();
+        let (raws, views) = self.gatherer.gather(kinds, layer.hay, decode, &whole, &mut work.scratch);
+        let here = |raw: &&Raw| kinds[raw.kind].paths.is_empty() || layer.fitting.contains(&raw.kind);
+        let mut kept: Vec<Found> =
+            raws.iter().filter(here).filter_map(|raw| self.judge(layer, raw, work)).collect();
         self.join_partners(layer, &mut kept, work);
         let mut found = merge::same_place(&self.rules, kept, work.dropped.as_mut());
         let wide = if layer.depth == 0 { decode::utf16(layer.hay) } else { None };
@@ -141,7 +157,7 @@ impl Detector {
 
     /// What stands in a decoded view, with its places mapped back.
     fn below(&self, layer: &Layer<'_>, view: &View, work: &mut Workspace) -> Vec<Found> {
-        let inner = Layer { hay: &view.bytes, path: layer.path, file: layer.file, depth: layer.depth + 1 };
+        let inner = Layer { hay: &view.bytes, depth: layer.depth + 1, ..*layer };
         let known = work.dropped.as_ref().map_or(0, Vec::len);
         let mut found = self.layer(&inner, work);
         let outward = |span: &mut Range<usize>, via: Option<&mut Vec<Encoding>>| {

@@ -28,6 +28,8 @@ pub(crate) struct Gatherer {
     pub(crate) patterns: Patterns,
     needles: OnceLock<Needles>,
     shortest: usize,
+    /// Kinds that a long run opens without any word.
+    wordless: Vec<usize>,
     /// Kinds that are searched for only near a partner, with the partner's index and reach.
     partnered: Vec<(usize, usize, usize)>,
 }
@@ -63,7 +65,9 @@ impl Gatherer {
                 Some((i, rules.position(&with.rule)?, with.bytes))
             })
             .collect();
+        let bare = |k: &Kind| matches!(&k.analysis.gate, Gate::Value { needles, .. } if needles.is_empty());
         Gatherer {
+            wordless: (0..kinds.len()).filter(|&i| bare(&kinds[i])).collect(),
             prefilter: Prefilter::new(kinds),
             patterns: Patterns::new(kinds),
             needles: OnceLock::new(),
@@ -79,6 +83,7 @@ impl Gatherer {
         kinds: &[Kind],
         hay: &[u8],
         decode: bool,
+        by_path: &[usize],
         scratch: &mut Scratch,
     ) -> (Vec<Raw>, Vec<View>) {
         let mut collect = Collect {
@@ -93,6 +98,7 @@ impl Gatherer {
             done: [0; Trigger::COUNT],
         };
         self.prefilter.sweep(hay, &mut collect);
+        collect.windows.extend(by_path.iter().map(|&kind| (kind, 0..hay.len())));
         collect.search_windows();
         for &(kind, partner, reach) in &self.partnered {
             let reach = reach + kinds[kind].analysis.max_len;
@@ -178,6 +184,20 @@ impl Collect<'_> {
         Some(start)
     }
 
+    /// Tries a kind that is gated by a run on the run of `len` alphanumerics at `at`.
+    fn try_run(&mut self, kind: usize, at: usize, len: usize) {
+        let Gate::Value { run, at_start, .. } = self.kinds[kind].analysis.gate else { return };
+        if len < run {
+            return;
+        }
+        if at_start {
+            self.find(kind, at..at + 1, true);
+        } else {
+            let back = self.kinds[kind].analysis.max_len - run;
+            self.windows.push((kind, at.saturating_sub(back)..at + len - run + 1));
+        }
+    }
+
     /// Searches the collected windows, each place once.
     fn search_windows(&mut self) {
         let mut windows = std::mem::take(&mut self.windows);
@@ -218,6 +238,7 @@ impl Visit for Collect<'_> {
             (Gate::Near(_), Some(c)) => {
                 end.saturating_sub(c.after + k.analysis.max_len)..at.saturating_add(c.before + 1)
             }
+            (Gate::Inside { back, .. }, _) => at.saturating_sub(*back)..at + 1,
             _ => end.saturating_sub(k.analysis.max_len)..at + 1,
         };
         self.windows.push((kind, starts));
@@ -236,21 +257,14 @@ impl Visit for Collect<'_> {
         for hit in needles.automaton.find_overlapping_iter(&self.hay[region]) {
             for &kind in &needles.kinds[hit.pattern().as_usize()] {
                 let kind = kind as usize;
-                if std::mem::replace(&mut self.scratch.stamps[kind], self.scratch.stamp) == self.scratch.stamp
+                if std::mem::replace(&mut self.scratch.stamps[kind], self.scratch.stamp) != self.scratch.stamp
                 {
-                    continue;
-                }
-                let Gate::Value { run, at_start, .. } = self.kinds[kind].analysis.gate else { continue };
-                if len < run {
-                    continue;
-                }
-                if at_start {
-                    self.find(kind, at..at + 1, true);
-                } else {
-                    let back = self.kinds[kind].analysis.max_len - run;
-                    self.windows.push((kind, at.saturating_sub(back)..end - run + 1));
+                    self.try_run(kind, at, len);
                 }
             }
+        }
+        for &kind in &self.all.wordless {
+            self.try_run(kind, at, len);
         }
     }
 

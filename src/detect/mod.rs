@@ -7,6 +7,7 @@ mod entropy;
 pub mod filter;
 mod gather;
 mod merge;
+mod paths;
 mod pattern;
 mod prefilter;
 

@@ -1,5 +1,28 @@
 //! Reports: one file a format. A format sees findings and coverage and writes bytes; it decides
 //! nothing, opens nothing and never sees a terminal.
+//!
+//! Whatever comes from the scanned input passes through [`escape`] on its way out, and the value of
+//! a secret leaves only by [`Report::show_secrets`], and then only in `text`, `json`, `jsonl` and `csv`.
+
+mod csv;
+mod escape;
+mod github;
+mod gitlab;
+mod json;
+mod jsonl;
+mod junit;
+mod markdown;
+mod record;
+mod sarif;
+mod text;
+mod view;
+mod words;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 use crate::model::{Coverage, Finding};
 use std::io::{self, Write};
@@ -30,8 +53,18 @@ pub trait Format: Sync {
     fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()>;
 }
 
-/// Every format.
-pub const FORMATS: &[&dyn Format] = &[];
+/// Every format. A new one is a file and a line here.
+pub const FORMATS: &[&dyn Format] = &[
+    &text::Text,
+    &json::Json,
+    &jsonl::Jsonl,
+    &sarif::Sarif,
+    &csv::Csv,
+    &junit::Junit,
+    &markdown::Markdown,
+    &github::Github,
+    &gitlab::Gitlab,
+];
 
 /// The format of that name.
 pub fn by_name(name: &str) -> Option<&'static dyn Format> {

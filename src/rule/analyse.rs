@@ -11,6 +11,8 @@ pub const PREFIX_RUN: usize = 16;
 pub const VALUE_RUN: usize = 16;
 /// Farthest that a gate by run looks for its words, in bytes before and after the run.
 pub const VALUE_REACH: usize = 160;
+/// Alphanumerics in a row that are rare enough to look at without any word near.
+pub const BARE_RUN: usize = 20;
 /// Shortest literal that opens a gate.
 pub const LITERAL_MIN: usize = 3;
 
@@ -27,17 +29,24 @@ pub enum Gate {
         run: usize,
         /// Whether the match starts exactly where that run starts.
         at_start: bool,
-        /// Lower-case words or literals, of which one is near.
+        /// Lower-case words or literals, of which one is near; none for a run of [`BARE_RUN`].
         needles: Vec<Vec<u8>>,
     },
     /// The match begins with one of these lower-case literals.
     Start(Vec<Vec<u8>>),
     /// The match holds one of these lower-case literals, at a place that varies.
-    Inside(Vec<Vec<u8>>),
+    Inside {
+        /// The literals.
+        literals: Vec<Vec<u8>>,
+        /// Most bytes of the match before the literal.
+        back: usize,
+    },
     /// One of these lower-case words stands near the match.
     Near(Vec<Vec<u8>>),
     /// The match is only wanted near a match of a required partner.
     Partner,
+    /// The rule is for a few paths only, and their files are searched whole.
+    Path,
 }
 
 /// What is known of a pattern.
@@ -68,6 +77,8 @@ pub struct Facts<'a> {
     pub max_len: Option<usize>,
     /// Whether it is a block rule.
     pub block: bool,
+    /// Whether it is for certain paths only.
+    pub paths: bool,
 }
 
 /// Parses a pattern the way the engine compiles it.
@@ -112,51 +123,52 @@ pub fn analyse(pattern: &str, facts: Facts<'_>) -> Result<Analysis, String> {
 }
 
 fn gate(hir: &Hir, facts: Facts<'_>) -> Option<Gate> {
-    let words =
-        || -> Vec<Vec<u8>> { facts.words.iter().map(|w| w.as_bytes().to_ascii_lowercase()).collect() };
-    let long = |list: &[Vec<u8>]| !list.is_empty() && list.iter().all(|l| l.len() >= LITERAL_MIN);
+    let words: Vec<Vec<u8>> = facts.words.iter().map(|w| w.as_bytes().to_ascii_lowercase()).collect();
+    let at_least = |n: usize, list: &[Vec<u8>]| !list.is_empty() && list.iter().all(|l| l.len() >= n);
     let prefixes = prefixes(hir);
     if let Some(list) = &prefixes
         && starts_word(hir)
         && run(hir, is_token).front() >= PREFIX_RUN
-        && long(list)
-        && list.iter().all(|l| is_word(l[0]))
+        && list.len() <= 128
+        && list.iter().all(|l| l.len() >= LITERAL_MIN && is_word(l[0]))
     {
         return Some(Gate::Prefix(list.clone()));
     }
-    let inner = required(hir).filter(|l| long(l));
+    let inner = required(hir);
     let value = run(hir, |b| b.is_ascii_alphanumeric());
-    let best = value.best();
-    if best >= VALUE_RUN {
-        let strong = inner.as_ref().is_some_and(|l| l.iter().all(|x| x.len() >= 5));
-        let needles = match (&inner, facts.words.is_empty()) {
-            (Some(l), _) if strong => Some(l.clone()),
-            (_, false) if long(&words()) => Some(words()),
-            (Some(l), _) => Some(l.clone()),
-            _ => None,
-        };
-        let at_start = value.front() >= VALUE_RUN && starts_word(hir);
-        let longest = hir.properties().maximum_len().unwrap_or(usize::MAX);
-        let around = longest.saturating_sub(best);
+    let at_start = value.front() >= VALUE_RUN && starts_word(hir);
+    let length = if at_start { value.front() } else { value.best() };
+    if length >= VALUE_RUN {
+        let around = hir.properties().maximum_len().unwrap_or(usize::MAX).saturating_sub(length);
         let near = around.saturating_add(facts.after) <= VALUE_REACH
             && (if at_start { 0 } else { around }).saturating_add(facts.before) <= VALUE_REACH;
+        let literals = |n| inner.as_ref().map(|i| &i.literals).filter(|l| at_least(n, l)).cloned();
+        let needles = literals(5)
+            .or_else(|| Some(words.clone()).filter(|w| at_least(2, w)))
+            .or_else(|| literals(LITERAL_MIN))
+            .or_else(|| (length >= BARE_RUN && words.is_empty()).then(Vec::new));
         if let Some(needles) = needles.filter(|_| near) {
-            return Some(Gate::Value { run: best, at_start, needles });
+            return Some(Gate::Value { run: length, at_start, needles });
         }
     }
-    if let Some(list) = prefixes.filter(|l| long(l)) {
+    if let Some(list) = prefixes {
         let mut lower: Vec<Vec<u8>> = list.iter().map(|l| l.to_ascii_lowercase()).collect();
         lower.sort();
         lower.dedup();
-        return Some(Gate::Start(lower));
+        if at_least(LITERAL_MIN, &lower) && lower.len() <= 64 {
+            return Some(Gate::Start(lower));
+        }
     }
     if facts.partner {
         return Some(Gate::Partner);
     }
-    if let Some(list) = inner {
-        return Some(Gate::Inside(list));
+    match inner {
+        Some(Required { literals, back }) if at_least(LITERAL_MIN, &literals) => {
+            Some(Gate::Inside { literals, back })
+        }
+        _ if at_least(LITERAL_MIN, &words) => Some(Gate::Near(words)),
+        _ => facts.paths.then_some(Gate::Path),
     }
-    Some(words()).filter(|w| long(w)).map(Gate::Near)
 }
 
 /// Every literal with which a match can begin, or `None` if there are too many or none.
@@ -164,14 +176,14 @@ fn prefixes(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     let mut extractor = Extractor::new();
     extractor.kind(ExtractKind::Prefix).limit_class(10).limit_literal_len(16).limit_total(512);
     let mut seq = extractor.extract(hir);
-    // A case-insensitive word expands to many spellings; the first four letters are enough.
+    // A case-insensitive word expands to many spellings; its first four letters are enough.
     if seq.len().is_none_or(|n| n > 64) {
-        extractor.limit_literal_len(4);
+        extractor.limit_literal_len(4).limit_total(4096);
         seq = extractor.extract(hir);
     }
     seq.dedup();
     let list: Vec<Vec<u8>> = seq.literals()?.iter().map(|l| l.as_bytes().to_vec()).collect();
-    (!list.is_empty() && list.len() <= 128).then_some(list)
+    (!list.is_empty()).then_some(list)
 }
 
 fn starts_word(hir: &Hir) -> bool {
@@ -280,72 +292,112 @@ fn run(hir: &Hir, member: fn(u8) -> bool) -> Run {
     }
 }
 
-/// Lower-case literals of which every match holds one; the longest such set that is found.
-fn required(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+/// Lower-case literals of which every match holds one.
+struct Required {
+    literals: Vec<Vec<u8>>,
+    /// Most bytes of the match before it.
+    back: usize,
+}
+
+/// Most spellings that one place may have.
+const SPELLINGS: usize = 64;
+
+/// The longest set of required literals that is found.
+fn required(hir: &Hir) -> Option<Required> {
+    if let Some(literals) = spelled(hir) {
+        return literals.iter().all(|l| !l.is_empty()).then_some(Required { literals, back: 0 });
+    }
     match hir.kind() {
         HirKind::Capture(c) => required(&c.sub),
         HirKind::Repetition(rep) if rep.min > 0 => required(&rep.sub),
-        HirKind::Literal(l) => Some(vec![l.0.to_ascii_lowercase()]),
         HirKind::Alternation(parts) => {
-            let mut all = Vec::new();
+            let mut all = Required { literals: Vec::new(), back: 0 };
             for part in parts {
-                all.extend(required(part)?);
+                let Required { literals, back } = required(part)?;
+                all.literals.extend(literals);
+                all.back = all.back.max(back);
             }
-            all.sort();
-            all.dedup();
-            (all.len() <= 32).then_some(all)
+            all.literals.sort();
+            all.literals.dedup();
+            (all.literals.len() <= SPELLINGS).then_some(all)
         }
         HirKind::Concat(parts) => {
-            let mut best: Option<Vec<Vec<u8>>> = None;
-            let mut keep = |candidate: Vec<Vec<u8>>| {
-                let score = |l: &[Vec<u8>]| (l.iter().map(Vec::len).min().unwrap_or(0), usize::MAX - l.len());
+            let mut best: Option<Required> = None;
+            let mut keep = |candidate: Required| {
+                let score = |r: &Required| {
+                    (r.literals.iter().map(Vec::len).min().unwrap_or(0), usize::MAX - r.literals.len())
+                };
                 if best.as_ref().is_none_or(|b| score(&candidate) > score(b)) {
                     best = Some(candidate);
                 }
             };
-            let mut text = Vec::new();
+            let mut texts = vec![Vec::new()];
+            // Most bytes before this part, and before the texts that are being put together.
+            let (mut before, mut from) = (0usize, 0usize);
             for part in parts {
-                match spelled(part) {
-                    Some(more) => text.extend(more),
+                let longest = part.properties().maximum_len().unwrap_or(usize::MAX);
+                match spelled(part).and_then(|more| product(&texts, &more)) {
+                    Some(more) => texts = more,
                     None => {
-                        keep(vec![std::mem::take(&mut text)]);
-                        if let Some(list) = required(part) {
-                            keep(list);
+                        keep(Required {
+                            literals: std::mem::replace(&mut texts, vec![Vec::new()]),
+                            back: from,
+                        });
+                        match spelled(part) {
+                            Some(more) => (texts, from) = (more, before),
+                            None => {
+                                if let Some(r) = required(part) {
+                                    keep(Required { back: r.back.saturating_add(before), ..r });
+                                }
+                                from = before.saturating_add(longest);
+                            }
                         }
                     }
                 }
+                before = before.saturating_add(longest);
             }
-            keep(vec![text]);
-            best.filter(|b| b.iter().all(|l| !l.is_empty()))
+            keep(Required { literals: texts, back: from });
+            best.filter(|b| b.literals.iter().all(|l| !l.is_empty()))
         }
         _ => None,
     }
 }
 
-/// The lower-case text of a part that is one spelling but for case.
-fn spelled(hir: &Hir) -> Option<Vec<u8>> {
-    match hir.kind() {
-        HirKind::Literal(l) => Some(l.0.to_ascii_lowercase()),
-        HirKind::Look(_) | HirKind::Empty => Some(Vec::new()),
-        HirKind::Capture(c) => spelled(&c.sub),
+fn product(a: &[Vec<u8>], b: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+    (a.len() * b.len() <= SPELLINGS)
+        .then(|| a.iter().flat_map(|x| b.iter().map(|y| [x.as_slice(), y].concat())).collect())
+}
+
+/// The few lower-case texts that a part can be.
+fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+    let mut texts = match hir.kind() {
+        HirKind::Literal(l) => vec![l.0.to_ascii_lowercase()],
+        HirKind::Look(_) | HirKind::Empty => vec![Vec::new()],
+        HirKind::Capture(c) => spelled(&c.sub)?,
         HirKind::Concat(parts) => {
-            let mut text = Vec::new();
+            let mut texts = vec![Vec::new()];
             for part in parts {
-                text.extend(spelled(part)?);
+                texts = product(&texts, &spelled(part)?)?;
             }
-            Some(text)
+            texts
+        }
+        HirKind::Alternation(parts) => {
+            let mut texts = Vec::new();
+            for part in parts {
+                texts.extend(spelled(part)?);
+            }
+            texts
         }
         HirKind::Class(class) => {
             let set = bytes_of(class)?;
-            let mut lower: Vec<u8> =
-                (0..=255u8).filter(|&b| has(&set, b)).map(|b| b.to_ascii_lowercase()).collect();
-            lower.dedup();
-            lower.sort();
-            lower.dedup();
-            (lower.len() == 1).then_some(lower)
+            (0..=255u8).filter(|&b| has(&set, b)).map(|b| vec![b.to_ascii_lowercase()]).collect()
         }
-        _ => None,
-    }
+        HirKind::Repetition(_) => return None,
+    };
+    texts.sort();
+    texts.dedup();
+    // A class of more than a few letters is no spelling.
+    (texts.len() <= if matches!(hir.kind(), HirKind::Class(_)) { 4 } else { SPELLINGS }).then_some(texts)
 }
 
 fn group<'a>(hir: &'a Hir, name: &str) -> Option<&'a Hir> {
@@ -461,7 +513,14 @@ mod tests {
             gate_of(r"\b(?<secret>AC\.[a-z]{4,9}\.[a-z0-9-]{22})\b", &[]),
             Gate::Start(bytes(&["ac."]))
         );
-        assert_eq!(gate_of(r"[0-9]{8}(?<secret>:AA[a-z_]{9})", &[]), Gate::Inside(bytes(&[":aa"])));
+        assert_eq!(
+            gate_of(r"[0-9]{8}(?<secret>:AA[a-z_]{9})", &[]),
+            Gate::Inside { literals: bytes(&[":aa"]), back: 8 }
+        );
+        assert_eq!(
+            gate_of(r"\b[a-z]{1,9}:(?<secret>\$2[ab]\$[./a-z]{20})", &[]),
+            Gate::Inside { literals: bytes(&[":$2a$", ":$2b$"]), back: 9 }
+        );
         assert_eq!(gate_of(r"\b(?<secret>[a-z_]{20})\b", &["acme"]), Gate::Near(bytes(&["acme"])));
         assert_eq!(gate_of(r"(?i)(?<secret>pwd=[a-z]{3,9})", &[]), Gate::Start(bytes(&["pwd="])));
     }
@@ -469,7 +528,7 @@ mod tests {
     #[test]
     fn what_cannot_be_anchored_or_bounded_is_refused() {
         let err = |p| analyse(p, Facts::default()).expect_err(p);
-        assert!(err(r"\b(?<secret>[a-f0-9]{32})\b").contains("nothing to search for"));
+        assert!(err(r"\b(?<secret>[a-f_]{32})\b").contains("nothing to search for"));
         assert!(err(r"\b(?<secret>acme_[a-z]+)").contains("upper bound"));
         assert!(err(r"\bacme_[a-z]{20}").contains("secret"));
         assert!(err(r"acme_(?<secret>[a-z]{20}").contains("unclosed"));

@@ -91,6 +91,7 @@ fn kind(rule: &Rule, provider: u32) -> Result<Kind, Fault> {
         partner: rule.with.iter().any(|w| w.required),
         max_len: rule.max_len,
         block: rule.block,
+        paths: !rule.paths.is_empty(),
     };
     let analysis = analyse(&rule.pattern, facts).map_err(|m| fault("pattern", m))?;
     let digests = |field, list: &[String]| {

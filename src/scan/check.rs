@@ -190,9 +190,11 @@ impl Check {
             );
         }
         let Some(kind) = self.detector.rules().position(&rule.id) else { return };
+        let file =
+            rule.paths.first().map(|glob| glob.replace("**/", "").replace('*', "x")).unwrap_or_default();
         for (n, text) in rule.matches.iter().enumerate() {
             self.report.matches += 1;
-            if let Err(message) = self.must_match(kind, text, algorithm, seed(&rule.id, n)) {
+            if let Err(message) = self.must_match(kind, text, &file, algorithm, seed(&rule.id, n)) {
                 self.fault(&rule.id, format!("matches[{n}] {message}"));
             }
         }
@@ -201,7 +203,7 @@ impl Check {
             match example::expand_plain(text, algorithm, seed(&rule.id, 1000 + n)) {
                 Err(message) => self.fault(&rule.id, format!("rejects[{n}] {message}")),
                 Ok(text) => {
-                    let found = self.detector.scan(&text, b"", &mut self.work);
+                    let found = self.detector.scan(&text, file.as_bytes(), &mut self.work);
                     if found.iter().any(|f| f.kind == kind || f.also.contains(&kind)) {
                         self.fault(&rule.id, format!("rejects[{n}] is reported"));
                     }
@@ -214,12 +216,13 @@ impl Check {
         &mut self,
         kind: usize,
         text: &str,
+        file: &str,
         algorithm: Option<&dyn checksum::Checksum>,
         seed: u64,
     ) -> Result<(), String> {
         let example = example::expand(text, algorithm, seed)?;
         self.work.dropped = Some(Vec::new());
-        let found = self.detector.scan(&example.text, b"", &mut self.work);
+        let found = self.detector.scan(&example.text, file.as_bytes(), &mut self.work);
         let dropped = self.work.dropped.take().unwrap_or_default();
         let kinds = self.detector.rules().kinds();
         let here = |f: &&crate::detect::Found| {

@@ -66,7 +66,6 @@ pub struct Outcome {
 pub struct Collector {
     detector: Detector,
     options: Options,
-    paths: Vec<Option<globset::GlobSet>>,
     idle: Mutex<Vec<Workspace>>,
     state: Mutex<State>,
     stop: AtomicBool,
@@ -89,22 +88,9 @@ struct Draft {
 impl Collector {
     /// Prepares a scan.
     pub fn new(detector: Detector, options: Options) -> Self {
-        let paths = detector
-            .rules()
-            .kinds()
-            .iter()
-            .map(|k| {
-                let mut set = globset::GlobSetBuilder::new();
-                for glob in &k.paths {
-                    set.add(globset::Glob::new(glob).ok()?);
-                }
-                (!k.paths.is_empty()).then(|| set.build().ok())?
-            })
-            .collect();
         Collector {
             detector,
             options,
-            paths,
             idle: Mutex::default(),
             state: Mutex::default(),
             stop: AtomicBool::new(false),
@@ -186,7 +172,7 @@ impl Collector {
         let mut locator = Locator::new(blob.bytes, blob.part);
         let mut drafts = Vec::new();
         for found in found {
-            if !self.reports(&found) || !owned.contains(&found.span.start) || !self.path_fits(&found, blob) {
+            if !self.reports(&found) || !owned.contains(&found.span.start) {
                 continue;
             }
             let location = locator.locate(&found.span);
@@ -216,14 +202,6 @@ impl Collector {
 
     fn reports(&self, found: &Found) -> bool {
         is_reported(self.detector.rules().kinds()[found.kind].class)
-    }
-
-    fn path_fits(&self, found: &Found, blob: &Blob<'_>) -> bool {
-        self.paths[found.kind].as_ref().is_none_or(|set| {
-            let path = String::from_utf8_lossy(blob.provenance.path.as_bytes());
-            let member = String::from_utf8_lossy(blob.provenance.name().as_bytes());
-            set.is_match(path.as_ref()) || set.is_match(member.as_ref())
-        })
     }
 
     fn inline(&self, bytes: &[u8], span: &Range<usize>) -> Option<crate::model::Suppression> {

@@ -69,8 +69,8 @@ impl Prefilter {
             match &kind.analysis.gate {
                 Gate::Prefix(list) => prefixes.extend(list.iter().map(|p| (key(p), (p.clone(), kind_index)))),
                 Gate::Start(list) => put(list, true),
-                Gate::Inside(list) | Gate::Near(list) => put(list, false),
-                Gate::Value { .. } | Gate::Partner => {}
+                Gate::Inside { literals: list, .. } | Gate::Near(list) => put(list, false),
+                Gate::Value { .. } | Gate::Partner | Gate::Path => {}
             }
         }
         let wanted: Vec<[u8; 3]> =

@@ -1,0 +1,106 @@
+//! `markdown`: for a job summary or a comment on a change. Nothing from the input can become
+//! markup, a link, a mention or a reference.
+
+use super::escape::{markdown, markdown_code};
+use super::view::View;
+use super::words::{self, Tally, count};
+use super::{Format, Report};
+use crate::model::Scope;
+use std::io::{self, Write};
+
+/// Rows of the table. A forge's job summary holds 1 MiB; the machine formats list everything.
+const ROWS: usize = 1000;
+/// Items listed for one reason of incompleteness.
+const ITEMS: usize = 20;
+
+/// The format.
+pub(super) struct Markdown;
+
+impl Format for Markdown {
+    fn name(&self) -> &'static str {
+        "markdown"
+    }
+
+    fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let total = report.findings.len();
+        if total == 0 {
+            writeln!(out, "## Keywheel: no findings\n")?;
+        } else {
+            let tally = Tally::of(report.findings);
+            writeln!(out, "## Keywheel: {}\n", count(total as u64, "finding"))?;
+            writeln!(
+                out,
+                "{}. {}, in {}.\n",
+                tally.severities(),
+                tally.standing(),
+                count(tally.places, "place")
+            )?;
+            out.write_all(
+                b"| Severity | What | Where | Validity | Status | Next |\n|---|---|---|---|---|---|\n",
+            )?;
+            for finding in report.findings.iter().take(ROWS) {
+                row(&View::new(finding), out)?;
+            }
+            if total > ROWS {
+                write!(out, "\n{} of {total} findings are listed; the `json` format lists all.\n", ROWS)?;
+            }
+            out.write_all(b"\n")?;
+        }
+        if report.below > 0 {
+            writeln!(out, "{} not listed: below the gate.\n", count(report.below, "weaker finding"))?;
+        }
+        coverage(report, out)?;
+        writeln!(out, "**{}**", words::verdict(report))
+    }
+}
+
+fn row(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let f = view.finding;
+    let mut places = String::new();
+    if let Some(o) = view.first() {
+        places = markdown_code(&view.place(o));
+        let via = super::view::via(o);
+        if !via.is_empty() {
+            places += &format!(" within {via}");
+        }
+        match f.occurrences.len() - 1 {
+            0 => {}
+            n => places += &format!(" and {}", count(n as u64, "other place")),
+        }
+    }
+    let name = match view.docs() {
+        Some(url) => format!("{} [docs](<{url}>)", markdown(&f.rule.name)),
+        None => markdown(&f.rule.name),
+    };
+    writeln!(
+        out,
+        "| {} | {name}, {}, {} | {places} | {} | {} | {} |",
+        f.severity,
+        markdown(&f.rule.provider_name),
+        markdown_code(&f.secret.redacted()),
+        markdown(&view.validity()),
+        f.status.as_str(),
+        markdown(&view.next()),
+    )
+}
+
+fn coverage(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let c = report.coverage;
+    writeln!(out, "Read {}. Left out on purpose: {}.\n", words::read(c), count(c.out_of_scope(), "item"))?;
+    for (reason, n) in words::skipped(c, Scope::Out) {
+        writeln!(out, "- {} {n}: {}", reason.as_str(), reason.cure())?;
+    }
+    if c.out_of_scope() > 0 {
+        out.write_all(b"\n")?;
+    }
+    let Some(sentence) = words::incomplete(c) else { return Ok(()) };
+    writeln!(out, "**{sentence}.**\n")?;
+    for (reason, n) in words::skipped(c, Scope::Failed) {
+        writeln!(out, "- {} {n}: {}", reason.as_str(), reason.cure())?;
+        for s in c.list.iter().filter(|s| s.reason == reason).take(ITEMS) {
+            let detail = if s.detail.is_empty() { String::new() } else { format!(": {}", s.detail) };
+            writeln!(out, "  - {}{}", markdown_code(&s.provenance.text()), markdown(&detail))?;
+        }
+    }
+    out.write_all(b"\n")
+}

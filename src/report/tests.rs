@@ -1,0 +1,333 @@
+//! What holds for every format, and what each says about the common fixture.
+
+use super::fixture::{coverage, findings, secrets};
+use super::*;
+use crate::model::{Coverage, Validity};
+use serde_json::Value;
+
+fn render(name: &str, findings: &[Finding], change: impl FnOnce(&mut Report<'_>)) -> String {
+    let coverage = coverage();
+    let mut report = Report {
+        findings,
+        below: 4,
+        coverage: &coverage,
+        exit_code: 1,
+        show_secrets: false,
+        color: false,
+        category: "push",
+    };
+    change(&mut report);
+    let mut out = Vec::new();
+    by_name(name).unwrap().write(&report, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn shown(name: &str) -> String {
+    render(name, &findings(), |_| {})
+}
+
+fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+}
+
+#[test]
+fn formats_have_distinct_names_by_which_they_are_found() {
+    let names: Vec<_> = FORMATS.iter().map(|f| f.name()).collect();
+    assert_eq!(names, ["text", "json", "jsonl", "sarif", "csv", "junit", "markdown", "github", "gitlab"]);
+    assert!(by_name("html").is_none());
+}
+
+#[test]
+fn no_format_writes_a_secret_unasked() {
+    for format in FORMATS {
+        let text = shown(format.name());
+        for secret in secrets() {
+            assert!(!text.contains(&secret), "{} writes {secret}", format.name());
+        }
+        assert!(!text.contains("partner-value"), "{}", format.name());
+    }
+}
+
+#[test]
+fn secrets_are_written_when_asked_and_only_where_allowed() {
+    for format in FORMATS {
+        let text = render(format.name(), &findings(), |r| r.show_secrets = true);
+        let allowed = ["text", "json", "jsonl", "csv"].contains(&format.name());
+        for secret in secrets() {
+            assert_eq!(text.contains(&secret), allowed, "{} and {secret}", format.name());
+        }
+        assert!(!text.contains("partner-value"), "{}", format.name());
+    }
+}
+
+#[test]
+fn nothing_acts_on_a_terminal_or_a_build_log() {
+    for format in FORMATS {
+        let text = shown(format.name());
+        for line in text.lines() {
+            let odd = line.trim_end_matches('\r').chars().find(|c| escape::unprintable(*c));
+            assert!(odd.is_none(), "{}: {line:?}", format.name());
+            assert!(!line.contains("##[") && !line.contains("##vso["), "{}: {line}", format.name());
+            let command = line.trim_start().starts_with("::");
+            assert!(!command || format.name() == "github", "{}: {line}", format.name());
+        }
+    }
+}
+
+#[test]
+fn the_same_report_gives_the_same_bytes() {
+    for format in FORMATS {
+        assert_eq!(shown(format.name()), shown(format.name()));
+    }
+}
+
+#[test]
+fn every_format_can_say_that_there_is_nothing() {
+    let clean = Coverage { blobs: 3, bytes: 10, ..Coverage::default() };
+    for format in FORMATS {
+        let (name, none) = (format.name(), []);
+        let empty = Report {
+            findings: &none,
+            below: 0,
+            coverage: &clean,
+            exit_code: 0,
+            show_secrets: false,
+            color: true,
+            category: "",
+        };
+        let mut out = Vec::new();
+        format.write(&empty, &mut out).unwrap();
+        assert_eq!(out.is_empty(), name == "jsonl", "{name}");
+        if ["json", "sarif", "gitlab"].contains(&name) {
+            serde_json::from_slice::<Value>(&out).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_failing_sink_is_an_error() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (findings, coverage) = (findings(), coverage());
+    let report = Report {
+        findings: &findings,
+        below: 0,
+        coverage: &coverage,
+        exit_code: 1,
+        show_secrets: false,
+        color: false,
+        category: "",
+    };
+    for format in FORMATS {
+        let error = format.write(&report, &mut Full).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{}", format.name());
+    }
+}
+
+#[test]
+fn text_says_what_where_and_what_next() {
+    let text = shown("text");
+    has(
+        &text,
+        &[
+            "CRITICAL GitHub personal access token (classic) · GitHub · ghp_…\n  at        a\\u{a}::error::x:1:10\n",
+            "        1 | token = \"ghp_…\" # 漢 line 1\n          |          ^^^^^\n",
+            "  and at    inv\\xffalid:4:10\n",
+            "            and 3 more\n",
+            "  validity  active, restricted (owner <b>@you</b>\\u{a}::error::ghp_…) · new · confidence high\n",
+            "  next      it works: rotate and revoke it now at https://docs.example.org/keys?a=1&b=2, then remove it here\n",
+            "  at        app/settings.py:7:10\n",
+            "  within    base64, gzip\n  with      account on line 8\n  and at    app/other.py:1:10 (suppressed)\n",
+            "  accepted  baseline: rotated in May (ann@example.org; until 2027-01-01)\n",
+            "  note      a well-known development default; short or regular enough to be guessed\n",
+            "6 findings in 16 places: 1 critical, 2 high, 1 medium, 1 low, 1 info\n",
+            "  4 new, 1 known (baseline), 1 suppressed (inline 1), 1 proved active, 1 place of the new ones accepted\n",
+            "  4 weaker findings not listed: ",
+            "Read 120 files and archive members, 3.4 MB.\n",
+            "The scan is incomplete: 2 items were not read whole",
+            "  unreadable 1: check permissions\n    secret\\u{a}::error::y: Permission denied (os error 13)\n",
+        ],
+    );
+    // An excerpt that still holds the value is not shown at all.
+    assert!(!text.contains("left raw by mistake"));
+    assert!(!text.contains('\x1b'));
+}
+
+#[test]
+fn text_colours_only_when_told() {
+    let text = render("text", &findings(), |r| r.color = true);
+    has(&text, &["\x1b[1;97;41mCRITICAL\x1b[0m", "|          \x1b[1;31m^^^^^\x1b[0m"]);
+    let opened = text.matches("\x1b[").count();
+    assert_eq!(opened, 2 * text.matches("\x1b[0m").count());
+}
+
+#[test]
+fn json_is_one_versioned_document() {
+    let doc: Value = serde_json::from_str(&shown("json")).unwrap();
+    assert_eq!(doc["version"], 1);
+    assert_eq!(doc["summary"]["by_severity"]["high"], 2);
+    assert_eq!(doc["summary"]["below_gate"], 4);
+    assert_eq!(doc["coverage"]["complete"], false);
+    let first = &doc["findings"][0];
+    assert_eq!(first["validity"], "active-restricted");
+    assert_eq!(first["occurrences"].as_array().unwrap().len(), 9);
+    assert_eq!(first["occurrences"][8]["members"][0], "in\\u{1b}[0m{0}[x](y).env");
+    assert_eq!(doc["findings"][2]["acceptance"]["owner"], "ann@example.org");
+    assert!(first.get("secret").is_none());
+}
+
+#[test]
+fn jsonl_is_one_flat_line_a_place() {
+    let lines: Vec<Value> = shown("jsonl").lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines.len(), 16);
+    let promised = [
+        "path",
+        "line",
+        "end_line",
+        "start",
+        "end",
+        "rule",
+        "provider",
+        "fingerprint",
+        "severity",
+        "confidence",
+        "validity",
+        "status",
+        "via",
+    ];
+    for line in &lines {
+        for field in promised {
+            assert!(line.get(field).is_some(), "{field} in {line}");
+        }
+        assert!(line.get("secret").is_none());
+    }
+    assert_eq!(lines[9]["status"], "suppressed");
+    assert_eq!(
+        (&lines[10]["line"], &lines[10]["start"], &lines[10]["end"]),
+        (&7.into(), &9.into(), &4.into())
+    );
+    assert_eq!(lines[10]["via"], serde_json::json!(["base64", "gzip"]));
+    let open = render("jsonl", &findings(), |r| r.show_secrets = true);
+    let first: Value = serde_json::from_str(open.lines().next().unwrap()).unwrap();
+    assert_eq!(first["secret"], secrets()[0]);
+}
+
+#[test]
+fn a_secret_that_is_no_text_is_written_losslessly() {
+    let mut findings = findings();
+    findings[0].secret = crate::model::Secret::new(b"a\xff\\b");
+    let line = render("jsonl", &findings, |r| r.show_secrets = true);
+    let first: Value = serde_json::from_str(line.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["secret"], &first["secret_encoding"]), (&"a\\xff\\\\b".into(), &"escaped".into()));
+}
+
+#[test]
+fn csv_rows_are_whole_and_harmless() {
+    let text = shown("csv");
+    let rows: Vec<_> = text.split("\r\n").collect();
+    assert_eq!(rows.len(), 1 + 16 + 1);
+    for row in &rows[..17] {
+        assert_eq!(row.matches("\",\"").count(), 18, "{row}");
+        assert!(!row.contains("\"=") && !row.contains("\"@"), "{row}");
+    }
+    has(&text, &["\"'=cmd()\"", "\"stdin\"", "\"app/settings.py\",\"\",\"7\",\"10\",\"9\",\"5\""]);
+}
+
+#[test]
+fn junit_counts_agree_with_its_cases() {
+    let text = shown("junit");
+    has(
+        &text,
+        &[
+            "<testsuite name=\"keywheel\" tests=\"18\" failures=\"11\" errors=\"2\" skipped=\"4\" time=\"0\">",
+            "&lt;script&gt;alert(1)&lt;/script&gt;:3:10",
+            "<skipped message=\"known, accepted by baseline: rotated in May (ann@example.org; until 2027-01-01)\"/>",
+        ],
+    );
+    for (element, n) in
+        [("<testcase ", 18), ("<failure ", 11), ("<error ", 2), ("<skipped ", 4), ("<system-out>", 1)]
+    {
+        assert_eq!(text.matches(element).count(), n, "{element}");
+    }
+}
+
+#[test]
+fn markdown_has_one_row_a_finding_and_no_foreign_markup() {
+    let text = shown("markdown");
+    assert_eq!(text.lines().filter(|l| l.starts_with("| ")).count(), 1 + 6);
+    for row in text.lines().filter(|l| l.starts_with("| ")) {
+        assert_eq!(row.matches('|').count(), 7, "{row}");
+    }
+    let foreign = text
+        .replace("<code>", "")
+        .replace("</code>", "")
+        .replace("<span>@</span>", "")
+        .replace("(<https://docs", "");
+    assert!(!foreign.contains('<') && !foreign.contains('@') && !foreign.contains('`'), "{foreign}");
+    has(&text, &["**The scan is incomplete: 2 items", "4 weaker findings not listed"]);
+}
+
+#[test]
+fn github_annotates_the_ten_worst_that_count() {
+    let text = shown("github");
+    let commands: Vec<_> = text.lines().filter(|l| l.starts_with("::")).collect();
+    // Four new findings and the warning that the scan is incomplete.
+    assert_eq!(commands.len(), 5, "{text}");
+    assert!(
+        commands[0].starts_with(
+            "::error file=a\\u{a}%3A%3Aerror%3A%3Ax,line=1,endLine=1,col=10,endColumn=50,title="
+        )
+    );
+    assert!(
+        commands[1]
+            .starts_with("::error file=app/settings.py,line=7,endLine=9,title=AWS access key (high)::")
+    );
+    assert!(commands[3].starts_with("::notice "));
+    let one = findings().remove(0);
+    let many: Vec<_> = std::iter::repeat_n(one, 12).collect();
+    let text = render("github", &many, |_| {});
+    assert_eq!(text.lines().filter(|l| l.starts_with("::error ")).count(), 10);
+    has(&text, &["the 10 worst of 12 new findings"]);
+}
+
+#[test]
+fn gitlab_lists_what_counts_and_counts_the_rest() {
+    let doc: Value = serde_json::from_str(&shown("gitlab")).unwrap();
+    let list = doc["vulnerabilities"].as_array().unwrap();
+    assert_eq!(list.len(), 12);
+    let ids: std::collections::BTreeSet<_> = list.iter().map(|v| v["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 12);
+    assert_eq!(list[0]["severity"], "Critical");
+    assert_eq!(list[7]["location"]["file"], "stdin");
+    assert_eq!(doc["scan"]["status"], "failure");
+    has(&doc["scan"]["messages"].to_string(), &["4 accepted places not listed", "unreadable 1"]);
+    assert!(list.iter().all(|v| v.get("raw_source_code_extract").is_none()));
+}
+
+#[test]
+fn a_working_key_never_looks_accepted_while_it_counts() {
+    let mut list = findings();
+    list.truncate(2);
+    // Each place is accepted, yet the finding still counts: the gate overruled the comments.
+    list[1].occurrences[1].suppression = list[1].occurrences[0].suppression.clone();
+    for validity in
+        [Validity::NotChecked, Validity::Active { restricted: false, identity: Default::default() }]
+    {
+        list[1].validity = validity;
+        let lines = render("jsonl", &list, |_| {});
+        assert!(!lines.contains("\"status\":\"suppressed\""));
+        let sarif: Value = serde_json::from_str(&render("sarif", &list, |_| {})).unwrap();
+        for result in sarif["runs"][0]["results"].as_array().unwrap() {
+            assert!(result.get("suppressions").is_none_or(|s| s == &serde_json::json!([])));
+        }
+    }
+}

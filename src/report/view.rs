@@ -1,0 +1,285 @@
+//! One finding as the formats show it: what stands where, and what a person should do.
+
+use super::Report;
+use super::escape::{plain, plain_marked};
+use crate::model::{
+    By, Finding, Note, Occurrence, Provenance, RawPath, Secret, Status, Suppression, Unknown, Validity,
+};
+use memchr::memmem;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Read where a rule names no page of its own.
+pub(super) const GENERAL_DOCS: &str =
+    "https://cheatsheetseries.owasp.org/cheatsheets/Secrets_Management_Cheat_Sheet.html";
+
+/// The name given to what has no file, so that alerts on it stay the same from run to run.
+pub(super) const STDIN: &str = "stdin";
+
+/// Values shorter than this may be ordinary words, and a path that holds one is left alone.
+const TELLING: usize = 16;
+
+/// A finding with what has to be known of all its places before one of them can be shown.
+pub(super) struct View<'a> {
+    /// The finding.
+    pub(super) finding: &'a Finding,
+    /// Index of the place to show first: the first that nothing accepts.
+    pub(super) lead: usize,
+    /// Whether an acceptance of single places counts.
+    lenient: bool,
+}
+
+/// A line that is safe to show, and the part of it that stands for the secret.
+pub(super) struct Marked {
+    /// The line.
+    pub(super) text: String,
+    /// Bytes of it.
+    pub(super) mark: Range<usize>,
+}
+
+impl Marked {
+    /// What stands before, in and after the mark.
+    pub(super) fn parts(&self) -> [&str; 3] {
+        [&self.text[..self.mark.start], &self.text[self.mark.clone()], &self.text[self.mark.end..]]
+    }
+}
+
+impl<'a> View<'a> {
+    /// Looks at all places once.
+    pub(super) fn new(finding: &'a Finding) -> Self {
+        let free = finding.occurrences.iter().position(|o| o.suppression.is_none());
+        // A finding that counts although each of its places is accepted (the gate overruled the
+        // comments, or the key is proved to work) must not look accepted anywhere.
+        let overruled = finding.status == Status::New
+            && (free.is_none() || matches!(finding.validity, Validity::Active { .. }));
+        View { finding, lead: free.unwrap_or(0), lenient: !overruled }
+    }
+
+    /// The place to show first; `None` only for a finding without any.
+    pub(super) fn first(&self) -> Option<&'a Occurrence> {
+        self.finding.occurrences.get(self.lead)
+    }
+
+    /// All places but the first shown, in order.
+    pub(super) fn others(&self) -> impl Iterator<Item = &'a Occurrence> + use<'a> {
+        let lead = self.lead;
+        self.finding.occurrences.iter().enumerate().filter(move |(i, _)| *i != lead).map(|(_, o)| o)
+    }
+
+    /// `new`, `known` or `suppressed` for one place, and by what.
+    pub(super) fn standing(&self, o: &'a Occurrence) -> (&'static str, Option<&'a Suppression>) {
+        match (&o.suppression, &self.finding.status) {
+            (Some(s), _) if self.lenient => {
+                (if s.by == By::Baseline { "known" } else { "suppressed" }, Some(s))
+            }
+            (_, status) => (status.as_str(), self.acceptance()),
+        }
+    }
+
+    /// What accepts the finding as a whole.
+    pub(super) fn acceptance(&self) -> Option<&'a Suppression> {
+        match &self.finding.status {
+            Status::New => None,
+            Status::Known(s) | Status::Suppressed(s) => Some(s),
+        }
+    }
+
+    /// The value as a report may show it in text.
+    pub(super) fn secret(&self, report: &Report<'_>) -> String {
+        if report.show_secrets {
+            plain(&lossless(&self.finding.secret)).into_owned()
+        } else {
+            plain(&self.finding.secret.redacted()).into_owned()
+        }
+    }
+
+    /// The bytes of a name, without the secret if the name holds it.
+    pub(super) fn name<'n>(&self, name: &'n RawPath) -> Cow<'n, [u8]> {
+        without(name.as_bytes(), &self.finding.secret)
+    }
+
+    /// The file or archive as text.
+    pub(super) fn path(&self, p: &Provenance) -> String {
+        RawPath::new(&self.name(&p.path)).text()
+    }
+
+    /// The file, or [`STDIN`] where there is none.
+    pub(super) fn file(&self, p: &Provenance) -> String {
+        if is_stdin(p) { STDIN.to_owned() } else { self.path(p) }
+    }
+
+    /// The names inside the archive as text, outermost first.
+    pub(super) fn members(&self, p: &Provenance) -> Vec<String> {
+        p.members.iter().map(|m| RawPath::new(&self.name(m)).text()).collect()
+    }
+
+    /// `dir/a.zip!b.txt`, as one line.
+    pub(super) fn whole(&self, p: &Provenance) -> String {
+        let mut out = self.path(p);
+        for m in self.members(p) {
+            out.push('!');
+            out.push_str(&m);
+        }
+        plain(&out).into_owned()
+    }
+
+    /// `dir/a.zip!b.txt:12:9`, columns from 1.
+    pub(super) fn place(&self, o: &Occurrence) -> String {
+        format!("{}:{}:{}", self.whole(&o.provenance), o.location.line, o.location.start + 1)
+    }
+
+    /// The line around a place. `None` if there is none, or if it still holds the raw value, which
+    /// would be a fault of whoever made it and must not become a leak.
+    pub(super) fn excerpt(&self, o: &Occurrence) -> Option<Marked> {
+        let e = &o.excerpt;
+        let secret = self.finding.secret.expose();
+        let leaks = secret.len() >= 4 && memmem::find(e.text.as_bytes(), secret).is_some();
+        if e.text.is_empty() || leaks {
+            return None;
+        }
+        let mark = if e.text.get(e.mark.clone()).is_some() { e.mark.clone() } else { 0..0 };
+        let (text, mark) = plain_marked(&e.text, mark);
+        Some(Marked { text, mark })
+    }
+
+    /// Words of a person or a provider, without the secret if they hold it.
+    pub(super) fn words(&self, text: &str) -> String {
+        let shown = without_any(text.as_bytes(), &self.finding.secret, 4);
+        String::from_utf8_lossy(&shown).into_owned()
+    }
+
+    /// `baseline: reason (owner; until 2027-01-01)`.
+    pub(super) fn accepted(&self, s: &Suppression) -> String {
+        let mut out = s.by.as_str().to_owned();
+        if !s.reason.is_empty() {
+            out += &format!(": {}", self.words(&s.reason));
+        }
+        let until =
+            if s.until.is_empty() { String::new() } else { format!("until {}", self.words(&s.until)) };
+        let tail: Vec<_> = [self.words(&s.owner), until].into_iter().filter(|p| !p.is_empty()).collect();
+        if !tail.is_empty() {
+            out += &format!(" ({})", tail.join("; "));
+        }
+        plain(&out).into_owned()
+    }
+
+    /// The rule's page, if it is an address that may be shown as one.
+    pub(super) fn docs(&self) -> Option<&'a str> {
+        let docs = self.finding.rule.docs.as_str();
+        let legal = |b: u8| b.is_ascii_graphic() && !b"\"'*<>[]\\^`{|}".contains(&b);
+        let web = docs.strip_prefix("https://").or_else(|| docs.strip_prefix("http://"));
+        web.filter(|rest| !rest.is_empty() && rest.bytes().all(legal)).map(|_| docs)
+    }
+
+    /// What a person should do, as a clause without a full stop.
+    pub(super) fn next(&self) -> String {
+        let f = self.finding;
+        if let Some(s) = self.acceptance() {
+            return format!("nothing now, accepted by {}", self.accepted(s));
+        }
+        let at = self.docs().map(|d| format!(" at {d}")).unwrap_or_default();
+        if matches!(f.validity, Validity::Active { .. }) {
+            return format!("it works: rotate and revoke it now{at}, then remove it here");
+        }
+        if f.notes.contains(&Note::DevelopmentDefault) {
+            return "make sure that no real system uses this well-known value".to_owned();
+        }
+        if f.notes.contains(&Note::PublicByDesign) {
+            return format!("restrict what it may do{at}; it is public by design");
+        }
+        if f.validity == Validity::Inactive {
+            return "remove it; it no longer works".to_owned();
+        }
+        format!("rotate it{at} and remove it here, or allow it with 'keywheel:allow reason=...'")
+    }
+
+    /// The verdict in words, with what is known of the owner.
+    pub(super) fn validity(&self) -> String {
+        let out = match &self.finding.validity {
+            Validity::NotChecked => "not checked".to_owned(),
+            Validity::Inactive => "inactive".to_owned(),
+            Validity::Unknown(u) => format!("unknown, {}", why(*u)),
+            Validity::Active { restricted, identity } => {
+                let who: Vec<_> = identity.iter().map(|(k, v)| format!("{k} {}", self.words(v))).collect();
+                let grade = if *restricted { "active, restricted" } else { "active" };
+                if who.is_empty() { grade.to_owned() } else { format!("{grade} ({})", who.join(", ")) }
+            }
+        };
+        plain(&out).into_owned()
+    }
+
+    /// The notes in words.
+    pub(super) fn notes(&self) -> Vec<&'static str> {
+        self.finding.notes.iter().map(|n| note(*n)).collect()
+    }
+}
+
+/// Whether the bytes came from standard input.
+pub(super) fn is_stdin(p: &Provenance) -> bool {
+    matches!(p.path.as_bytes(), b"-" | b"")
+}
+
+/// `base64, gzip`; empty if the value stands there as it is.
+pub(super) fn via(o: &Occurrence) -> String {
+    o.via.iter().map(|e| e.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// The value as text that shows every byte.
+pub(super) fn lossless(secret: &Secret) -> String {
+    match std::str::from_utf8(secret.expose()) {
+        Ok(text) => text.to_owned(),
+        Err(_) => RawPath::new(secret.expose()).text(),
+    }
+}
+
+/// Why a verdict could not be had, as a word.
+pub(super) fn unknown(u: Unknown) -> &'static str {
+    match u {
+        Unknown::RateLimited => "rate-limited",
+        Unknown::Blocked => "blocked",
+        Unknown::Ambiguous => "ambiguous",
+        Unknown::Unreachable => "unreachable",
+        Unknown::Refused => "refused",
+    }
+}
+
+fn why(u: Unknown) -> &'static str {
+    match u {
+        Unknown::RateLimited => "the provider asked to slow down",
+        Unknown::Blocked => "something answered in the provider's place",
+        Unknown::Ambiguous => "the answer fits no expectation",
+        Unknown::Unreachable => "no answer",
+        Unknown::Refused => "the call was not made",
+    }
+}
+
+fn note(n: Note) -> &'static str {
+    match n {
+        Note::ChecksumHolds => "its checksum holds",
+        Note::ChecksumFails => "its checksum fails, so it may be made up",
+        Note::DevelopmentDefault => "a well-known development default",
+        Note::PublicByDesign => "meant to be public by its provider",
+        Note::Guessable => "short or regular enough to be guessed",
+        Note::TestPath => "stands among tests, fixtures or examples",
+    }
+}
+
+fn without<'n>(bytes: &'n [u8], secret: &Secret) -> Cow<'n, [u8]> {
+    without_any(bytes, secret, TELLING)
+}
+
+fn without_any<'n>(bytes: &'n [u8], secret: &Secret, least: usize) -> Cow<'n, [u8]> {
+    let raw = secret.expose();
+    if raw.len() < least || memmem::find(bytes, raw).is_none() {
+        return Cow::Borrowed(bytes);
+    }
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut done = 0;
+    for at in memmem::find_iter(bytes, raw) {
+        out.extend_from_slice(&bytes[done..at]);
+        out.extend_from_slice(secret.redacted().as_bytes());
+        done = at + raw.len();
+    }
+    out.extend_from_slice(&bytes[done..]);
+    Cow::Owned(out)
+}
