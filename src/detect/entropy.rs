@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 /// Alphabets with a floor of their own, smallest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Alphabet {
+pub(crate) enum Alphabet {
     /// 0-9.
     Digits,
     /// 0-9 and a-f in either case, which a value does not mix.
@@ -55,7 +55,7 @@ const FLOORS: [[f32; 36]; 9] = [
 
 /// The first percentile of the entropy, in bits a character, of fair values of `alphabet` and
 /// `len` characters; 0 below four characters, where entropy says nothing.
-pub fn floor(alphabet: Alphabet, len: usize) -> f64 {
+pub(crate) fn floor(alphabet: Alphabet, len: usize) -> f64 {
     let row = &FLOORS[alphabet as usize];
     if len < LENGTHS[0] {
         return 0.0;
@@ -81,7 +81,7 @@ fn n_log_n(n: usize) -> f64 {
 }
 
 /// Shannon entropy in bits a byte; 0 for no bytes.
-pub fn shannon(bytes: &[u8]) -> f64 {
+pub(crate) fn shannon(bytes: &[u8]) -> f64 {
     if bytes.is_empty() {
         return 0.0;
     }
@@ -131,7 +131,7 @@ fn meet(a: &[u64; 4], b: &[u64; 4]) -> [u64; 4] {
 }
 
 /// The bytes of a value as a set.
-pub fn set_of(bytes: &[u8]) -> [u64; 4] {
+pub(crate) fn set_of(bytes: &[u8]) -> [u64; 4] {
     let mut set = [0; 4];
     for b in bytes {
         set[(b >> 6) as usize] |= 1 << (b & 63);
@@ -142,7 +142,7 @@ pub fn set_of(bytes: &[u8]) -> [u64; 4] {
 /// The smallest alphabet that contains `set`, a bit a byte. Up to two kinds of punctuation beside
 /// letters and digits are separators or the last two of a base-64 alphabet and do not count: a
 /// floor that is a little low keeps every genuine value.
-pub fn alphabet_of(set: &[u64; 4]) -> Alphabet {
+pub(crate) fn alphabet_of(set: &[u64; 4]) -> Alphabet {
     let (digits, upper, lower) = (meet(set, &DIGITS), meet(set, &UPPER), meet(set, &LOWER));
     let letters = union(upper, lower);
     let others: u32 = set.iter().zip(union(digits, letters)).map(|(a, b)| (a & !b).count_ones()).sum();

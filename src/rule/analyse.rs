@@ -155,7 +155,12 @@ fn gate(hir: &Hir, facts: Facts<'_>) -> Option<Gate> {
         let mut lower: Vec<Vec<u8>> = list.iter().map(|l| l.to_ascii_lowercase()).collect();
         lower.sort();
         lower.dedup();
-        if at_least(LITERAL_MIN, &lower) && lower.len() <= 64 {
+        let shortest = |l: &[Vec<u8>]| l.iter().map(Vec::len).min().unwrap_or(0);
+        // A much longer text inside is much rarer: `db_password` against `define`.
+        let rarer = inner
+            .as_ref()
+            .is_some_and(|i| i.back <= VALUE_REACH && shortest(&i.literals) >= shortest(&lower) + 3);
+        if at_least(LITERAL_MIN, &lower) && lower.len() <= 64 && !rarer {
             return Some(Gate::Start(lower));
         }
     }

@@ -24,7 +24,7 @@ pub(super) fn stream<'r>(
         Kind::Gzip => {
             let first = GzDecoder::new(input);
             let name = first.header().and_then(|h| h.filename()).map(<[u8]>::to_vec);
-            (Box::new(Gzip(State::Inside(first))), name)
+            (Box::new(Gzip(Some(Box::new(first)))), name)
         }
         Kind::Bzip2 => (Box::new(MultiBzDecoder::new(input)), None),
         Kind::Xz => (xz(input, room)?, None),
@@ -85,47 +85,41 @@ fn zstd<'r>(input: impl BufRead + 'r, room: u64) -> io::Result<Decoder<'r>> {
 }
 
 /// Gzip of one or several members, with the zero bytes behind it that tapes and pads leave.
-struct Gzip<R>(State<R>);
-
-enum State<R> {
-    Inside(GzDecoder<R>),
-    Ended,
-}
+struct Gzip<R>(Option<Box<GzDecoder<R>>>);
 
 impl<R: BufRead> Read for Gzip<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            let State::Inside(decoder) = &mut self.0 else { return Ok(0) };
+        while let Some(decoder) = &mut self.0 {
             let n = decoder.read(buf)?;
-            if n > 0 {
+            if n > 0 || buf.is_empty() {
                 return Ok(n);
             }
-            let input = decoder.get_mut();
-            let next = loop {
-                let ahead = input.fill_buf()?;
-                let zeros = ahead.iter().take_while(|b| **b == 0).count();
-                match ahead.get(zeros) {
-                    Some(&b) => {
-                        input.consume(zeros);
-                        break Some(b);
-                    }
-                    None if ahead.is_empty() => break None,
-                    None => input.consume(zeros),
-                }
-            };
-            let State::Inside(ended) = std::mem::replace(&mut self.0, State::Ended) else { return Ok(0) };
+            let next = past_zeros(decoder.get_mut())?;
+            let Some(ended) = self.0.take() else { break };
             match next {
-                Some(0x1f) => self.0 = State::Inside(GzDecoder::new(ended.into_inner())),
+                Some(0x1f) => self.0 = Some(Box::new(GzDecoder::new(ended.into_inner()))),
                 Some(_) => {
                     let what = "something else follows the compressed data";
                     return Err(io::Error::new(io::ErrorKind::InvalidData, what));
                 }
-                None => return Ok(0),
+                None => {}
             }
         }
+        Ok(0)
+    }
+}
+
+/// Passes over zero bytes; the byte that stands behind them.
+fn past_zeros(input: &mut impl BufRead) -> io::Result<Option<u8>> {
+    loop {
+        let ahead = input.fill_buf()?;
+        let zeros = ahead.iter().take_while(|b| **b == 0).count();
+        let next = ahead.get(zeros).copied();
+        if next.is_some() || ahead.is_empty() {
+            input.consume(zeros);
+            return Ok(next);
+        }
+        input.consume(zeros);
     }
 }
 

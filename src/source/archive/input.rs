@@ -57,6 +57,9 @@ pub(super) struct Span<'a> {
 impl Read for Span<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let room = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX).min(buf.len());
+        if room == 0 {
+            return Ok(0);
+        }
         let n = self.input.read_at(&mut buf[..room], self.at)?;
         self.at += n as u64;
         Ok(n)

@@ -3,7 +3,7 @@
 use super::meter::{Counted, Meter, fill};
 use super::{Budget, HEAD, Input, Kind, decode, kind, tar, zip};
 use crate::model::{Provenance, RawPath, Sink, SkipReason, Skipped};
-use crate::source::chunk::{Chunker, Mark, Run};
+use crate::source::chunk::{Chunker, End, Mark, Run};
 use std::cell::{Cell, RefCell};
 use std::io::{BufReader, Read};
 use std::sync::Arc;
@@ -40,7 +40,8 @@ pub(super) struct Walk<'a> {
     pub(super) size: Cell<u64>,
     entries: Cell<u64>,
     inflated: Cell<u64>,
-    pushed: Cell<u64>,
+    /// Something was pushed, be it an empty member.
+    pushed: Cell<bool>,
     over: Cell<bool>,
     chunker: RefCell<Chunker>,
 }
@@ -54,7 +55,7 @@ impl<'a> Walk<'a> {
             size: Cell::new(0),
             entries: Cell::new(0),
             inflated: Cell::new(0),
-            pushed: Cell::new(0),
+            pushed: Cell::new(false),
             over: Cell::new(false),
             chunker: RefCell::new(Chunker::new()),
         }
@@ -76,7 +77,7 @@ impl<'a> Walk<'a> {
             _ => self.open(kind, &mut whole(), &self.top),
         }
         // What only looks like an archive is still text to scan, besides being reported.
-        if self.pushed.get() == 0 && !self.stopped() {
+        if !self.pushed.get() && !self.stopped() {
             self.scan(&mut whole(), &self.top, Mark::default());
         }
     }
@@ -121,7 +122,7 @@ impl<'a> Walk<'a> {
     fn hold(&self, reader: &mut dyn Read, level: &Level) {
         let mut bytes = Vec::new();
         // A failure was told by the layer that failed; what came before it is still walked.
-        let _ = reader.take(level.room + 1).read_to_end(&mut bytes);
+        let _ = reader.take(level.room.saturating_add(1)).read_to_end(&mut bytes);
         if bytes.len() as u64 > level.room {
             let detail = format!("a zip inside an archive, of more than {} bytes", level.room);
             return self.tell(level, SkipReason::TooLarge, detail);
@@ -157,7 +158,9 @@ impl<'a> Walk<'a> {
     /// Pushes bytes as they are, from `mark` of the whole that `level` names.
     pub(super) fn scan(&self, reader: &mut dyn Read, level: &Level, mark: Mark) -> Run {
         let run = self.chunker.borrow_mut().run_from(mark, reader, &level.provenance, self.sink);
-        self.pushed.set(self.pushed.get() + (run.mark.base - mark.base));
+        if run.mark.base > mark.base || matches!(run.end, End::Whole) {
+            self.pushed.set(true);
+        }
         self.stopped();
         run
     }

@@ -66,7 +66,8 @@ impl Tar<'_, '_> {
             };
             (lost, ended) = (false, false);
             let more = match header.kind {
-                b'x' => self.note(&header, |note| pax.records(note)),
+                // Solaris writes the same records under a name of its own.
+                b'x' | b'X' => self.note(&header, |note| pax.records(note)),
                 b'g' => self.note(&header, |note| global.records(note)),
                 b'L' => self.note(&header, |note| pax.name = Some(header::until_nul(note).to_vec())),
                 b'K' => self.note(&header, |_| ()),
@@ -84,11 +85,8 @@ impl Tar<'_, '_> {
     /// Reads one block; fewer bytes at the end.
     fn block(&mut self, block: &mut [u8; BLOCK]) -> io::Result<usize> {
         let n = fill(self.reader, block);
-        if n < BLOCK {
-            // Only a failure, which shows again, makes the difference to an end.
-            self.reader.read(&mut [0])?;
-        }
-        Ok(n)
+        // A failure shows again, which makes the difference to an end.
+        if n < BLOCK { self.reader.read(&mut [0]).map(|_| n) } else { Ok(n) }
     }
 
     /// Reads what describes the next member; whether to go on.
@@ -116,6 +114,10 @@ impl Tar<'_, '_> {
         let level = self.level.inner(pax.name.as_deref().unwrap_or(&header.name));
         // Links, devices and folders have no content, whatever their size field says.
         if matches!(header.kind, b'1'..=b'6') {
+            return true;
+        }
+        // Before there was a flag for folders, a slash at the end was it.
+        if level.provenance.name().as_bytes().ends_with(b"/") && pax.size.unwrap_or(header.size) == 0 {
             return true;
         }
         let broken = |why: &str| self.walk.tell(&level, SkipReason::Broken, why.to_owned());

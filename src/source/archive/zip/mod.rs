@@ -146,9 +146,6 @@ impl Zip<'_, '_> {
         if member.encrypted() {
             return self.walk.tell(&level, SkipReason::Encrypted, String::new());
         }
-        if member.packed == Some(0) && member.name.ends_with(b"/") {
-            return;
-        }
         let taken = Cell::new(0);
         let stored = Meter::plain(self.walk, &level, self.input.span(start, end.min(self.len)));
         let input = BufReader::with_capacity(decode::BUFFER, Counted { reader: stored, count: &taken });
@@ -162,7 +159,14 @@ impl Zip<'_, '_> {
         };
         let checked = Checked { decoder, crc: flate2::Crc::new(), given: 0, member };
         let mut meter = Meter::counting(self.walk, &level, checked, &taken);
-        self.walk.member(&mut meter, &level);
+        if !member.name.ends_with(b"/") {
+            return self.walk.member(&mut meter, &level);
+        }
+        // A folder is no empty file; one with content is read like any other member.
+        let mut first = [0];
+        if fill(&mut meter, &mut first) > 0 {
+            self.walk.member(&mut first.chain(meter), &level);
+        }
     }
 
     /// Reads what neither the directory nor a member accounts for.
