@@ -3,10 +3,11 @@
 use super::context;
 use super::decode::{self, Trigger, View};
 use super::pattern::{Caches, Patterns};
-use super::prefilter::{Prefilter, Visit};
-use crate::rule::analyse::{Gate, VALUE_REACH};
+use super::prefilter::{Prefilter, Visit, is_opaque};
+use crate::rule::analyse::{Gate, OPAQUE_RUN, VALUE_REACH, is_base64};
 use crate::rule::{Kind, RuleSet};
 use aho_corasick::{AhoCorasick, MatchKind};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -39,6 +40,7 @@ pub(crate) struct Gatherer {
 struct Needles {
     automaton: AhoCorasick,
     kinds: Vec<Vec<u32>>,
+    longest: usize,
 }
 
 /// A thread's working memory.
@@ -94,6 +96,7 @@ impl Gatherer {
             raws: Vec::new(),
             windows: Vec::new(),
             views: Vec::new(),
+            known: Known::default(),
             decode,
             done: [0; Trigger::COUNT],
         };
@@ -120,7 +123,7 @@ impl Gatherer {
         self.needles.get_or_init(|| {
             let mut words: Vec<(&[u8], u32)> = Vec::new();
             for (i, kind) in kinds.iter().enumerate() {
-                if let Gate::Value { needles, .. } = &kind.analysis.gate {
+                if let Gate::Value { needles, .. } | Gate::Opaque { needles, .. } = &kind.analysis.gate {
                     words.extend(needles.iter().map(|n| (n.as_slice(), i as u32)));
                 }
             }
@@ -139,7 +142,7 @@ impl Gatherer {
                 .ascii_case_insensitive(true)
                 .build(&texts)
                 .expect("because the needles are few and short");
-            Needles { automaton, kinds }
+            Needles { automaton, kinds, longest: texts.iter().map(|t| t.len()).max().unwrap_or(0) }
         })
     }
 }
@@ -157,6 +160,13 @@ fn keep_longest(raws: &mut Vec<Raw>) {
     });
 }
 
+/// Words that were found, and where all of them are known.
+#[derive(Default)]
+struct Known {
+    range: Range<usize>,
+    hits: VecDeque<(Range<usize>, usize)>,
+}
+
 struct Collect<'a> {
     all: &'a Gatherer,
     kinds: &'a [Kind],
@@ -165,6 +175,7 @@ struct Collect<'a> {
     raws: Vec<Raw>,
     windows: Vec<(usize, Range<usize>)>,
     views: Vec<View>,
+    known: Known,
     decode: bool,
     /// For each trigger, up to where its views have been taken.
     done: [usize; Trigger::COUNT],
@@ -178,10 +189,60 @@ impl Collect<'_> {
         let secret = found.get_group_by_name("secret").map_or(whole.clone(), |s| s.range());
         let start = whole.start;
         let context = self.kinds[kind].context.as_ref();
+        let drawn = || {
+            let matched = whole.clone().step_by(OPAQUE_RUN).chain([whole.end - 1]);
+            matched.into_iter().any(|at| is_opaque(self.hay, at))
+        };
+        if matches!(self.kinds[kind].analysis.gate, Gate::Opaque { .. }) && !drawn() {
+            return Some(start);
+        }
         if context.is_none_or(|c| context::holds(c, self.hay, &whole, &secret)) {
             self.raws.push(Raw { kind, secret, whole });
         }
         Some(start)
+    }
+
+    /// Calls `f` once for each kind of which a word stands within `reach` of a run. Runs come nearly
+    /// in order, and each byte is searched for words at most once.
+    fn near_words(&mut self, run: Range<usize>, reach: usize, f: impl Fn(&mut Self, usize)) {
+        let needles = self.all.needles(self.kinds);
+        // Calls of one block may come out of order, and differ in reach.
+        let from = run.start.saturating_sub(2 * VALUE_REACH + 64);
+        let to = self.hay.len().min(run.end + 2 * VALUE_REACH);
+        let known = &mut self.known;
+        if from > known.range.end || from < known.range.start {
+            known.range = from..from;
+            known.hits.clear();
+        }
+        if to > known.range.end {
+            let start = known.range.end.saturating_sub(needles.longest).max(known.range.start);
+            for hit in needles.automaton.find_overlapping_iter(&self.hay[start..to]) {
+                if start + hit.end() > known.range.end {
+                    known.hits.push_back((start + hit.start()..start + hit.end(), hit.pattern().as_usize()));
+                }
+            }
+            known.range.end = to;
+        }
+        while known.hits.front().is_some_and(|(h, _)| h.start + 64 < from) {
+            known.hits.pop_front();
+        }
+        if known.hits.is_empty() {
+            return;
+        }
+        let region = run.start.saturating_sub(reach)..run.end + reach;
+        let near = known.hits.iter().filter(|(h, _)| h.start >= region.start && h.end <= region.end);
+        let patterns: Vec<usize> = near.map(|(_, pattern)| *pattern).collect();
+        self.scratch.stamps.resize(self.kinds.len(), 0);
+        self.scratch.stamp += 1;
+        for pattern in patterns {
+            for &kind in &needles.kinds[pattern] {
+                let kind = kind as usize;
+                if std::mem::replace(&mut self.scratch.stamps[kind], self.scratch.stamp) != self.scratch.stamp
+                {
+                    f(self, kind);
+                }
+            }
+        }
     }
 
     /// Tries a kind that is gated by a run on the run of `len` alphanumerics at `at`.
@@ -250,22 +311,20 @@ impl Visit for Collect<'_> {
             return;
         }
         let end = at + len;
-        let needles = self.all.needles(self.kinds);
-        let region = at.saturating_sub(VALUE_REACH)..self.hay.len().min(end + VALUE_REACH);
-        self.scratch.stamps.resize(self.kinds.len(), 0);
-        self.scratch.stamp += 1;
-        for hit in needles.automaton.find_overlapping_iter(&self.hay[region]) {
-            for &kind in &needles.kinds[hit.pattern().as_usize()] {
-                let kind = kind as usize;
-                if std::mem::replace(&mut self.scratch.stamps[kind], self.scratch.stamp) != self.scratch.stamp
-                {
-                    self.try_run(kind, at, len);
-                }
-            }
-        }
+        self.near_words(at..end, VALUE_REACH, |this, kind| this.try_run(kind, at, len));
         for &kind in &self.all.wordless {
             self.try_run(kind, at, len);
         }
+    }
+
+    fn opaque(&mut self, at: usize, len: usize) {
+        let len = if len < 64 { len } else { self.hay[at..].iter().take_while(|b| is_base64(**b)).count() };
+        // Words may stand behind the run's end, the match may begin before its start.
+        self.near_words(at..at + len, 2 * VALUE_REACH, |this, kind| {
+            if let Gate::Opaque { around, .. } = this.kinds[kind].analysis.gate {
+                this.windows.push((kind, at.saturating_sub(around)..at + len));
+            }
+        });
     }
 
     fn run(&mut self, at: usize) {

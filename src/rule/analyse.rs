@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 pub const PREFIX_RUN: usize = 16;
 /// Alphanumerics in a row a gate by run waits for.
 pub const VALUE_RUN: usize = 16;
+/// Base64 characters in a row that a gate by an opaque run waits for.
+pub const OPAQUE_RUN: usize = 20;
+/// Bytes without white space, quotes or brackets that a gate by word waits for.
+pub const SOLID_RUN: usize = 12;
 /// Farthest that a gate by run looks for its words, in bytes before and after the run.
 pub const VALUE_REACH: usize = 160;
 /// Alphanumerics in a row that are rare enough to look at without any word near.
@@ -32,6 +36,17 @@ pub enum Gate {
         /// Lower-case words or literals, of which one is near; none for a run of [`BARE_RUN`].
         needles: Vec<Vec<u8>>,
     },
+    /// The match holds a run of base64 characters that is at least [`OPAQUE_RUN`] long and looks
+    /// drawn rather than named (see `detect::opaque`), and one of these lower-case words is near.
+    Opaque {
+        /// Lower-case words.
+        needles: Vec<Vec<u8>>,
+        /// Most bytes of the match before the run ends or after it begins.
+        around: usize,
+    },
+    /// The match starts at the start of a word with one of these lower-case literals, and at least
+    /// [`SOLID_RUN`] bytes without white space, quotes or brackets stand there.
+    Word(Vec<Vec<u8>>),
     /// The match begins with one of these lower-case literals.
     Start(Vec<Vec<u8>>),
     /// The match holds one of these lower-case literals, at a place that varies.
@@ -151,18 +166,36 @@ fn gate(hir: &Hir, facts: Facts<'_>) -> Option<Gate> {
             return Some(Gate::Value { run: length, at_start, needles });
         }
     }
-    if let Some(list) = prefixes {
-        let mut lower: Vec<Vec<u8>> = list.iter().map(|l| l.to_ascii_lowercase()).collect();
-        lower.sort();
-        lower.dedup();
+    let mut start = None;
+    if let Some(lower) = leading(hir) {
         let shortest = |l: &[Vec<u8>]| l.iter().map(Vec::len).min().unwrap_or(0);
         // A much longer text inside is much rarer: `db_password` against `define`.
         let rarer = inner
             .as_ref()
             .is_some_and(|i| i.back <= VALUE_REACH && shortest(&i.literals) >= shortest(&lower) + 3);
-        if at_least(LITERAL_MIN, &lower) && lower.len() <= 64 && !rarer {
-            return Some(Gate::Start(lower));
+        let solid = starts_word(hir)
+            && run(hir, is_solid).front() >= SOLID_RUN
+            && lower.iter().all(|l| is_word(l[0]));
+        if at_least(LITERAL_MIN, &lower) && lower.len() <= 128 && solid {
+            return Some(Gate::Word(lower));
         }
+        start = (at_least(LITERAL_MIN, &lower) && lower.len() <= 64 && !rarer).then_some(lower);
+    }
+    let mut both = [0; 4];
+    letters(group(hir, "secret").unwrap_or(hir), &mut both, false);
+    let mixed = both[0] >> b'0' != 0 && both[1] != 0;
+    let around = hir.properties().maximum_len().unwrap_or(usize::MAX);
+    if mixed
+        && run(hir, is_base64).best() >= OPAQUE_RUN
+        && around.saturating_add(facts.before.max(facts.after)) <= 2 * VALUE_REACH
+    {
+        let literals = inner.as_ref().map(|i| &i.literals).filter(|l| at_least(LITERAL_MIN, l)).cloned();
+        if let Some(needles) = literals.or_else(|| Some(words.clone()).filter(|w| at_least(2, w))) {
+            return Some(Gate::Opaque { needles, around });
+        }
+    }
+    if let Some(list) = start {
+        return Some(Gate::Start(list));
     }
     if facts.partner {
         return Some(Gate::Partner);
@@ -181,11 +214,6 @@ fn prefixes(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     let mut extractor = Extractor::new();
     extractor.kind(ExtractKind::Prefix).limit_class(10).limit_literal_len(16).limit_total(512);
     let mut seq = extractor.extract(hir);
-    // A case-insensitive word expands to many spellings; its first four letters are enough.
-    if seq.len().is_none_or(|n| n > 64) {
-        extractor.limit_literal_len(4).limit_total(4096);
-        seq = extractor.extract(hir);
-    }
     seq.dedup();
     let list: Vec<Vec<u8>> = seq.literals()?.iter().map(|l| l.as_bytes().to_vec()).collect();
     (!list.is_empty()).then_some(list)
@@ -207,6 +235,15 @@ pub(crate) fn is_word(b: u8) -> bool {
 
 fn is_token(b: u8) -> bool {
     is_word(b) || b == b'-'
+}
+
+pub(crate) fn is_base64(b: u8) -> bool {
+    is_token(b) || b == b'+' || b == b'/'
+}
+
+/// No white space, no control character, no quote, no bracket, no comma or semicolon, and ASCII.
+pub(crate) fn is_solid(b: u8) -> bool {
+    b.is_ascii_graphic() && !b"\"'`<>()[]{},;".contains(&b)
 }
 
 /// Least number of members of a set in a row: over all of a match, at its front, at its back, anywhere.
@@ -373,6 +410,42 @@ fn product(a: &[Vec<u8>], b: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
         .then(|| a.iter().flat_map(|x| b.iter().map(|y| [x.as_slice(), y].concat())).collect())
 }
 
+/// Lower-case literals with one of which a match begins, as long as they can be told.
+fn leading(hir: &Hir) -> Option<Vec<Vec<u8>>> {
+    let mut texts = match hir.kind() {
+        _ if spelled(hir).is_some() => spelled(hir)?,
+        HirKind::Capture(c) => leading(&c.sub)?,
+        HirKind::Repetition(rep) if rep.min > 0 => leading(&rep.sub)?,
+        HirKind::Alternation(parts) => {
+            let mut texts = Vec::new();
+            for part in parts {
+                texts.extend(leading(part)?);
+            }
+            texts
+        }
+        HirKind::Concat(parts) => {
+            let mut texts = vec![Vec::new()];
+            for part in parts {
+                match (spelled(part), leading(part)) {
+                    (Some(more), _) if product(&texts, &more).is_some() => texts = product(&texts, &more)?,
+                    (_, Some(more)) => {
+                        texts = product(&texts, &more).unwrap_or(texts);
+                        break;
+                    }
+                    _ => break,
+                }
+            }
+            texts
+        }
+        _ => return None,
+    };
+    // Longer ones are no rarer, and each costs a comparison.
+    texts.iter_mut().for_each(|t| t.truncate(24));
+    texts.sort();
+    texts.dedup();
+    (texts.iter().all(|t| !t.is_empty()) && texts.len() <= 128).then_some(texts)
+}
+
 /// The few lower-case texts that a part can be.
 fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     let mut texts = match hir.kind() {
@@ -402,7 +475,7 @@ fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
     texts.sort();
     texts.dedup();
     // A class of more than a few letters is no spelling.
-    (texts.len() <= if matches!(hir.kind(), HirKind::Class(_)) { 4 } else { SPELLINGS }).then_some(texts)
+    (texts.len() <= if matches!(hir.kind(), HirKind::Class(_)) { 10 } else { SPELLINGS }).then_some(texts)
 }
 
 fn group<'a>(hir: &'a Hir, name: &str) -> Option<&'a Hir> {
@@ -516,7 +589,7 @@ mod tests {
         );
         assert_eq!(
             gate_of(r"\b(?<secret>AC\.[a-z]{4,9}\.[a-z0-9-]{22})\b", &[]),
-            Gate::Start(bytes(&["ac."]))
+            Gate::Word(bytes(&["ac."]))
         );
         assert_eq!(
             gate_of(r"[0-9]{8}(?<secret>:AA[a-z_]{9})", &[]),
@@ -524,9 +597,14 @@ mod tests {
         );
         assert_eq!(
             gate_of(r"\b[a-z]{1,9}:(?<secret>\$2[ab]\$[./a-z]{20})", &[]),
-            Gate::Inside { literals: bytes(&[":$2a$", ":$2b$"]), back: 9 }
+            Gate::Inside { literals: bytes(&["$2a$", "$2b$"]), back: 10 }
         );
         assert_eq!(gate_of(r"\b(?<secret>[a-z_]{20})\b", &["acme"]), Gate::Near(bytes(&["acme"])));
+        assert_eq!(
+            gate_of(r"\b(?<secret>[a-z0-9_]{30})\b", &["acme"]),
+            Gate::Opaque { needles: bytes(&["acme"]), around: 30 }
+        );
+        assert_eq!(gate_of(r"\b(?<secret>ac://[a-z]{4}:[a-z-]{22})", &[]), Gate::Word(bytes(&["ac://"])));
         assert_eq!(gate_of(r"(?i)(?<secret>pwd=[a-z]{3,9})", &[]), Gate::Start(bytes(&["pwd="])));
     }
 

@@ -1,7 +1,7 @@
 //! Sixty-four bytes at a time: which bytes are of which class, and where a wanted three-byte
 //! window may start. AVX2 where the processor has it, plain Rust elsewhere; both give the same bits.
 
-use super::literals::Windows;
+use super::literals::{Bank, WIDTH, Windows};
 
 /// One bit a byte of a 64-byte block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,12 +18,18 @@ pub(super) struct Masks {
     pub(super) quote: u64,
     /// `%`, `&`, backslash.
     pub(super) mark: u64,
+    /// `[0-9]`
+    pub(super) digit: u64,
+    /// `[A-Z]`
+    pub(super) upper: u64,
+    /// Neither white space nor control, quote, bracket, comma, semicolon; ASCII.
+    pub(super) solid: u64,
     /// A wanted window may start here.
     pub(super) window: u64,
 }
 
-/// Bytes a block needs: its 64 and two more for windows that start at its end.
-pub(super) const NEED: usize = 66;
+/// Bytes a block needs: its 64 and three more for windows that start at its end.
+pub(super) const NEED: usize = 63 + WIDTH;
 
 const LETTER_LOW: u8 = 1; // high nibble 4 or 6, low nibble 1..=F
 const LETTER_HIGH: u8 = 2; // high nibble 5 or 7, low nibble 0..=A
@@ -70,6 +76,23 @@ const HIGH: [u8; 16] = {
     t
 };
 
+// What breaks a solid stretch, by the same two look-ups.
+const LOOSE_LOW: [u8; 16] = {
+    let mut t = [1u8; 16];
+    t[0x0] |= 2 | 16; // space, backtick
+    t[0x2] |= 2; // "
+    t[0x7] |= 2; // '
+    t[0x8] |= 2; // (
+    t[0x9] |= 2; // )
+    t[0xb] |= 4 | 8 | 32; // ; [ {
+    t[0xc] |= 2 | 4; // , <
+    t[0xd] |= 8 | 32; // ] }
+    t[0xe] |= 4; // >
+    t[0xf] |= 32; // DEL
+    t
+};
+const LOOSE_HIGH: [u8; 16] = [1, 1, 2, 4, 0, 8, 16, 32, 1, 1, 1, 1, 1, 1, 1, 1];
+
 const ALNUM: u8 = LETTER_LOW | LETTER_HIGH | DIGIT;
 
 /// The scalar version: the definition that the others must equal.
@@ -84,11 +107,17 @@ pub(super) fn scalar(block: &[u8], windows: &Windows) -> Masks {
         m.base64 |= bit(class & (ALNUM | UNDERSCORE | HYPHEN | PLUS_SLASH) != 0);
         m.quote |= bit(class & QUOTE != 0 || b == b'`');
         m.mark |= bit(class & MARK != 0 || b == b'\\');
-        let at = |k: usize| {
-            let b = block[i + k] | 0x20;
-            windows.low[k][usize::from(b & 15)] & windows.high[k][usize::from(b >> 4)]
+        m.digit |= bit(class & DIGIT != 0);
+        m.upper |= bit(b.is_ascii_uppercase());
+        m.solid |= bit(LOOSE_LOW[usize::from(b & 15)] & LOOSE_HIGH[usize::from(b >> 4)] == 0);
+        let wanted = |bank: &Bank| {
+            let at = |k: usize| {
+                let b = block[i + k] | 0x20;
+                bank.low[k][usize::from(b & 15)] & bank.high[k][usize::from(b >> 4)]
+            };
+            (0..WIDTH).map(at).fold(u8::MAX, |all, one| all & one) != 0
         };
-        m.window |= bit(at(0) & at(1) & at(2) != 0);
+        m.window |= bit(windows.banks.iter().any(wanted));
     }
     m
 }
@@ -108,12 +137,13 @@ pub(super) unsafe fn avx2(block: &[u8], windows: &Windows) -> Masks {
         _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(t.as_ptr().cast()) })
     };
     let (low, high) = (table(&LOW), table(&HIGH));
+    let (loose_low, loose_high) = (table(&LOOSE_LOW), table(&LOOSE_HIGH));
     let nibble = _mm256_set1_epi8(15);
     let fold = _mm256_set1_epi8(0x20);
     let zero = _mm256_setzero_si256();
     let mut m = Masks::default();
     let mut half = |offset: usize| {
-        // SAFETY: offset is 0, 32 and k at most 2, so that at most NEED bytes are read.
+        // SAFETY: offset is 0, 32 and k less than WIDTH, so that at most NEED bytes are read.
         let load = |k: usize| unsafe { _mm256_loadu_si256(block.as_ptr().add(offset + k).cast()) };
         let look = |t: __m256i, nibbles: __m256i| _mm256_shuffle_epi8(t, nibbles);
         let highs = |v: __m256i| _mm256_and_si256(_mm256_srli_epi16::<4>(v), nibble);
@@ -132,12 +162,28 @@ pub(super) unsafe fn avx2(block: &[u8], windows: &Windows) -> Masks {
         put(&mut m.base64, !none(ALNUM | UNDERSCORE | HYPHEN | PLUS_SLASH));
         put(&mut m.quote, !none(QUOTE) | is(b'`'));
         put(&mut m.mark, !none(MARK) | is(b'\\'));
-        let buckets = |k: usize| {
-            let v = _mm256_or_si256(load(k), fold);
-            _mm256_and_si256(look(table(&windows.low[k]), lows(v)), look(table(&windows.high[k]), highs(v)))
-        };
-        let all = _mm256_and_si256(_mm256_and_si256(buckets(0), buckets(1)), buckets(2));
-        put(&mut m.window, !(_mm256_movemask_epi8(_mm256_cmpeq_epi8(all, zero)) as u32));
+        let digit = !none(DIGIT);
+        let small = _mm256_movemask_epi8(_mm256_slli_epi16::<2>(bytes)) as u32;
+        put(&mut m.digit, digit);
+        put(&mut m.upper, !none(ALNUM) & !digit & !small);
+        let loose = _mm256_and_si256(look(loose_low, lows(bytes)), look(loose_high, highs(bytes)));
+        put(&mut m.solid, _mm256_movemask_epi8(_mm256_cmpeq_epi8(loose, zero)) as u32);
+        // Plain loops: a closure handed to a function of the standard library would not be compiled
+        // for AVX2, and each of its instructions would become a call.
+        let mut any = zero;
+        for bank in &windows.banks {
+            let mut all = _mm256_set1_epi8(-1);
+            for k in 0..WIDTH {
+                let v = _mm256_or_si256(load(k), fold);
+                let at = _mm256_and_si256(
+                    look(table(&bank.low[k]), lows(v)),
+                    look(table(&bank.high[k]), highs(v)),
+                );
+                all = _mm256_and_si256(all, at);
+            }
+            any = _mm256_or_si256(any, all);
+        }
+        put(&mut m.window, !(_mm256_movemask_epi8(_mm256_cmpeq_epi8(any, zero)) as u32));
     };
     half(0);
     half(32);
@@ -161,6 +207,9 @@ mod tests {
             assert_eq!(m.token & 1 == 1, word || b == b'-', "{b}");
             assert_eq!(m.base64 & 1 == 1, word || b"-+/".contains(&b), "{b}");
             assert_eq!(m.quote & 1 == 1, b"\"'`".contains(&b), "{b}");
+            assert_eq!(m.digit & 1 == 1, b.is_ascii_digit(), "{b}");
+            assert_eq!(m.upper & 1 == 1, b.is_ascii_uppercase(), "{b}");
+            assert_eq!(m.solid & 1 == 1, crate::rule::analyse::is_solid(b), "{b}");
             assert_eq!(m.mark & 1 == 1, b"%&\\".contains(&b), "{b}");
         }
     }
@@ -171,7 +220,9 @@ mod tests {
         if !is_x86_feature_detected!("avx2") {
             return;
         }
-        let windows = Windows::new(&[b"ghp", b"key", b"://", b"pwd"]);
+        let windows = Windows::new(
+            &[b"ghp_".as_slice(), b"key=", b"://", b"pwd"].map(|l| super::super::literals::window(l, 0)),
+        );
         let mut seed = 7u64;
         for round in 0..5000 {
             let block: Vec<u8> = (0..NEED)

@@ -1,46 +1,98 @@
 //! Sets of literals that are looked up by three of their bytes.
 
-/// Nibble tables of eight buckets: a three-byte window of folded text (each byte `| 0x20`) may be
-/// wanted only if some bucket allows all six of its nibbles. After Teddy, by way of Hyperscan.
+/// Bytes of a window.
+pub(super) const WIDTH: usize = 4;
+
+/// A window of folded text (each byte `| 0x20`); the last byte is `None` for a literal of three.
+pub(super) type Window = [Option<u8>; WIDTH];
+
+/// Sets of eight buckets.
+pub(super) const BANKS: usize = 2;
+
+/// Nibble tables of buckets: a window may be wanted only if some bucket allows all of its
+/// nibbles. After Teddy, by way of Hyperscan.
 #[derive(Clone, Debug)]
 pub(super) struct Windows {
-    pub(super) low: [[u8; 16]; 3],
-    pub(super) high: [[u8; 16]; 3],
+    pub(super) banks: [Bank; BANKS],
+}
+
+/// The tables of eight buckets: a bit each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bank {
+    pub(super) low: [[u8; 16]; WIDTH],
+    pub(super) high: [[u8; 16]; WIDTH],
 }
 
 impl Windows {
-    /// Tables for windows of three folded bytes. Each goes into the bucket that it widens least.
-    pub(super) fn new(windows: &[&[u8; 3]]) -> Self {
-        let mut sorted: Vec<[u8; 3]> = windows.iter().map(|w| w.map(|b| b | 0x20)).collect();
+    /// Tables for the given windows. Each goes into the bucket that it widens least.
+    pub(super) fn new(windows: &[Window]) -> Self {
+        let mut sorted = windows.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        // For each bucket and position the sets of low and high nibbles, one bit each.
-        let mut sets = [[[0u16; 2]; 3]; 8];
-        let cost =
-            |s: &[[u16; 2]; 3]| -> u32 { s.iter().map(|[l, h]| l.count_ones() * h.count_ones()).product() };
-        for w in sorted {
-            let widened = |s: &[[u16; 2]; 3]| {
-                let mut s = *s;
-                for (set, b) in s.iter_mut().zip(w) {
-                    set[0] |= 1 << (b & 15);
-                    set[1] |= 1 << (b >> 4);
-                }
-                s
-            };
-            let best = (0..8).min_by_key(|&i| cost(&widened(&sets[i])) - cost(&sets[i])).unwrap_or(0);
-            sets[best] = widened(&sets[best]);
+        // Put each where it lets the least more text pass, then move each once more, now that all
+        // are known.
+        let mut homes: Vec<usize> = Vec::with_capacity(sorted.len());
+        let mut buckets: [Vec<Window>; 8 * BANKS] = Default::default();
+        let place = |buckets: &mut [Vec<Window>; 8 * BANKS], w: Window| {
+            let rise = |b: &Vec<Window>| passing(b.iter().chain([&w])) - passing(b);
+            let best =
+                (0..8 * BANKS).min_by(|&a, &b| rise(&buckets[a]).total_cmp(&rise(&buckets[b]))).unwrap_or(0);
+            buckets[best].push(w);
+            best
+        };
+        for &w in &sorted {
+            homes.push(place(&mut buckets, w));
         }
-        let mut out = Windows { low: [[0; 16]; 3], high: [[0; 16]; 3] };
+        for (home, &w) in homes.iter_mut().zip(&sorted) {
+            buckets[*home].retain(|x| *x != w);
+            *home = place(&mut buckets, w);
+        }
+        let sets = buckets.map(|b| nibbles(&b));
+        let mut out = Windows { banks: [Bank::default(); BANKS] };
         for (bucket, positions) in sets.iter().enumerate() {
+            let bank = &mut out.banks[bucket / 8];
             for (k, [low, high]) in positions.iter().enumerate() {
                 for n in 0..16 {
-                    out.low[k][n] |= ((low >> n & 1) as u8) << bucket;
-                    out.high[k][n] |= ((high >> n & 1) as u8) << bucket;
+                    bank.low[k][n] |= ((low >> n & 1) as u8) << (bucket % 8);
+                    bank.high[k][n] |= ((high >> n & 1) as u8) << (bucket % 8);
                 }
             }
         }
         out
     }
+}
+
+/// For each position the sets of low and high nibbles that windows allow, one bit each.
+fn nibbles<'a>(windows: impl IntoIterator<Item = &'a Window>) -> [[u16; 2]; WIDTH] {
+    let mut sets = [[0u16; 2]; WIDTH];
+    for w in windows {
+        for (set, b) in sets.iter_mut().zip(w) {
+            match b {
+                Some(b) => {
+                    set[0] |= 1 << (b & 15);
+                    set[1] |= 1 << (b >> 4);
+                }
+                None => *set = [u16::MAX; 2],
+            }
+        }
+    }
+    sets
+}
+
+/// The share of source text, as a sum of weights, that a bucket of these windows lets pass.
+fn passing<'a>(windows: impl IntoIterator<Item = &'a Window>) -> f64 {
+    let share = |[low, high]: [u16; 2]| -> f64 {
+        if low == u16::MAX && high == u16::MAX {
+            return 1.0;
+        }
+        let rows = (0..16u8).filter(|h| high >> h & 1 == 1);
+        rows.flat_map(|h| {
+            (0..16u8).filter(|l| low >> l & 1 == 1).map(move |l| WEIGHTS[usize::from(h << 4 | l)])
+        })
+        .sum::<u32>() as f64
+            / 10_000.0
+    };
+    nibbles(windows).into_iter().map(share).product()
 }
 
 /// Values keyed by three bytes.
@@ -52,6 +104,7 @@ pub(super) struct Keyed<T> {
 
 const BITS: u32 = 12;
 
+#[inline(always)]
 fn slot(key: u32) -> usize {
     (key.wrapping_mul(0x9e37_79b1) >> (32 - BITS)) as usize
 }
@@ -78,6 +131,11 @@ impl<T> Keyed<T> {
         Keyed { heads, entries }
     }
 
+    #[cfg(test)]
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        self.entries.iter().map(|e| &e.1)
+    }
+
     /// Every value under `key`.
     #[inline]
     pub(super) fn get(&self, key: u32) -> impl Iterator<Item = &T> {
@@ -92,28 +150,72 @@ impl<T> Keyed<T> {
     }
 }
 
-/// The offset of the three bytes of a literal that are rarest in source text and prose.
-pub(super) fn rarest(literal: &[u8]) -> usize {
-    // Rough parts in ten thousand of source text; the order matters, not the figures.
-    let weight = |b: u8| -> u32 {
-        match b | 0x20 {
-            b' ' => 1200,
-            b'e' | b't' => 600,
-            b'a' | b'i' | b'n' | b'r' | b's' | b'o' => 450,
-            b'c' | b'd' | b'l' | b'u' | b'p' => 260,
-            b'f' | b'm' | b'g' | b'h' | b'b' => 170,
-            b'_' | 0x7f => 200,
-            b'0' | b'1' | b'2' => 150,
-            b'y' | b'v' | b'k' | b'w' | b'x' => 80,
-            b'3'..=b'9' => 60,
-            b'-' | b'=' | b'.' | b'/' | b'"' => 90,
-            b'z' | b'j' | b'q' => 20,
-            _ => 30,
+/// The window of a literal at an offset.
+pub(super) fn window(literal: &[u8], at: usize) -> Window {
+    std::array::from_fn(|i| literal.get(at + i).map(|b| b | 0x20))
+}
+
+/// Chooses a window of each literal, few different ones and rare ones: each is a place that the
+/// sweep stops at. Returns the offset of the window for each literal.
+pub(super) fn choose(literals: &[&[u8]]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..literals.len()).collect();
+    // A short literal has little choice; the longer ones then share what was chosen for it.
+    order.sort_by_key(|&i| (literals[i].len(), literals[i]));
+    let mut chosen = std::collections::BTreeSet::new();
+    let mut offsets = vec![0; literals.len()];
+    for i in order {
+        let last = literals[i].len().saturating_sub(WIDTH);
+        let windows = || (0..=last).map(|at| (at, window(literals[i], at)));
+        let cheapest = windows().min_by_key(|(_, w)| weight(w));
+        let shared = windows().filter(|(_, w)| chosen.contains(w)).min_by_key(|(_, w)| weight(w));
+        if let Some((at, w)) = shared.or(cheapest) {
+            offsets[i] = at;
+            chosen.insert(w);
         }
-    };
-    (0..=literal.len() - 3)
-        .min_by_key(|&i| literal[i..i + 3].iter().map(|&b| u64::from(weight(b))).product::<u64>())
-        .unwrap_or(0)
+    }
+    offsets
+}
+
+/// Rough parts in ten thousand that folded bytes have in source text.
+const WEIGHTS: [u32; 256] = {
+    let mut t = [1; 256];
+    let mut b = 0;
+    while b < 256 {
+        t[b] = match b as u8 {
+            b' ' => 1500,
+            b'e' | b't' => 650,
+            b'a' | b'i' | b'n' | b'r' | b's' | b'o' => 480,
+            b'c' | b'd' | b'l' | b'u' | b'p' => 280,
+            b'f' | b'm' | b'g' | b'h' | b'b' => 180,
+            0x7f => 400,
+            b'0' | b'1' | b'2' => 150,
+            b'y' | b'v' | b'k' | b'w' | b'x' => 90,
+            b'3'..=b'9' => 60,
+            // Control characters fold onto these: line feed, tab.
+            b'*' | b')' => 300,
+            b'-' | b'=' | b'.' | b'/' | b'"' | b',' | b';' | b'(' => 110,
+            b'z' | b'j' | b'q' => 20,
+            0x21..=0x7e => 30,
+            _ => 1,
+        };
+        b += 1;
+    }
+    t
+};
+
+/// How common a window is in source text and prose; the order matters, not the figures.
+fn weight(window: &Window) -> u64 {
+    let w: Vec<u8> = window.iter().copied().flatten().collect();
+    // Far more common together than apart.
+    const COMMON: &[&[u8; 3]] = &[
+        b"---", b"===", b"***", b"///", b"___", b"   ", b"the", b"ing", b"ion", b"ent", b"tio", b"ter",
+        b"ate", b"ers", b"con", b"res", b"int", b"ret", b"str", b"for", b"sta", b"ata", b"nam", b"use",
+        b"ist", b"ver", b"pro", b"per", b"com", b"ser", b"get", b"set", b"ect", b"ort", b"ddr", b"reg",
+        b"dat", b"ive", b"est", b"ost", b"err", b"ate", b"end", b"not", b"ack", b"key", b"lic", b"ast",
+        b"sig", b"her", b"def", b"ine",
+    ];
+    let common = w.windows(3).filter(|t| COMMON.iter().any(|c| c == t)).count() as u32;
+    w.iter().map(|&b| u64::from(WEIGHTS[usize::from(b)])).product::<u64>().saturating_mul(100u64.pow(common))
 }
 
 #[cfg(test)]
@@ -131,7 +233,10 @@ mod tests {
     }
 
     #[test]
-    fn the_rarest_window_avoids_common_letters() {
-        assert_eq!(rarest(b"stationzqx"), 7);
+    fn windows_are_rare_and_shared() {
+        let literals: Vec<&[u8]> = vec![b"stationzqx", b"ab://", b"://", b"-----begin key-----"];
+        let at = choose(&literals);
+        assert_eq!((at[0], at[2]), (6, 0));
+        assert_ne!(&literals[3][at[3]..at[3] + 3], b"---");
     }
 }

@@ -10,9 +10,9 @@ mod lanes;
 mod literals;
 
 use crate::rule::Kind;
-use crate::rule::analyse::{Gate, PREFIX_RUN, VALUE_RUN};
+use crate::rule::analyse::{Gate, OPAQUE_RUN, PREFIX_RUN, SOLID_RUN, VALUE_RUN};
 use lanes::{Masks, NEED};
-use literals::{Keyed, Windows, folded, key, rarest};
+use literals::{Keyed, Windows, folded, key};
 
 /// Shortest run that is tried as base64 or hexadecimal.
 pub(crate) const DECODE_RUN: usize = 24;
@@ -34,6 +34,7 @@ pub(crate) struct Prefilter {
     windows: Windows,
     literals: Keyed<Literal>,
     prefixes: Keyed<(Vec<u8>, u32)>,
+    words: Keyed<(Vec<u8>, u32)>,
 }
 
 /// Receives the places, in ascending order of block; within a block by sort of place.
@@ -44,6 +45,9 @@ pub(crate) trait Visit {
     fn near(&mut self, kind: usize, at: usize, end: usize);
     /// A maximal run of alphanumerics of at least [`VALUE_RUN`] begins at `at`.
     fn value(&mut self, at: usize);
+    /// A maximal run of base64 characters of at least [`OPAQUE_RUN`] begins at `at`; it is at least
+    /// `len` long and looks drawn as far as that.
+    fn opaque(&mut self, at: usize, len: usize);
     /// A maximal run of base64 characters of at least [`DECODE_RUN`] begins at `at`.
     fn run(&mut self, at: usize);
     /// A quote stands at `at`.
@@ -55,30 +59,39 @@ pub(crate) trait Visit {
 impl Prefilter {
     /// Lays out the gates of `kinds`.
     pub(crate) fn new(kinds: &[Kind]) -> Self {
-        let mut literals = Vec::new();
+        let mut literals: Vec<Literal> = Vec::new();
         let mut prefixes = Vec::new();
+        let mut words = Vec::new();
         for (i, kind) in kinds.iter().enumerate() {
             let kind_index = i as u32;
             let mut put = |list: &[Vec<u8>], start| {
-                for text in list {
-                    let window = rarest(text);
-                    let entry = Literal { text: text.clone(), window, kind: kind_index, start };
-                    literals.push((folded(&text[window..]), entry));
-                }
+                literals.extend(list.iter().map(|text| Literal {
+                    text: text.clone(),
+                    window: 0,
+                    kind: kind_index,
+                    start,
+                }));
             };
             match &kind.analysis.gate {
                 Gate::Prefix(list) => prefixes.extend(list.iter().map(|p| (key(p), (p.clone(), kind_index)))),
+                Gate::Word(list) => words.extend(list.iter().map(|w| (folded(w), (w.clone(), kind_index)))),
                 Gate::Start(list) => put(list, true),
                 Gate::Inside { literals: list, .. } | Gate::Near(list) => put(list, false),
-                Gate::Value { .. } | Gate::Partner | Gate::Path => {}
+                Gate::Value { .. } | Gate::Opaque { .. } | Gate::Partner | Gate::Path => {}
             }
         }
-        let wanted: Vec<[u8; 3]> =
-            literals.iter().map(|(k, _)| [*k as u8, (*k >> 8) as u8, (*k >> 16) as u8]).collect();
+        let offsets = literals::choose(&literals.iter().map(|l| l.text.as_slice()).collect::<Vec<_>>());
+        let literals: Vec<(u32, Literal)> = literals
+            .into_iter()
+            .zip(offsets)
+            .map(|(l, window)| (folded(&l.text[window..]), Literal { window, ..l }))
+            .collect();
+        let wanted: Vec<_> = literals.iter().map(|(_, l)| literals::window(&l.text, l.window)).collect();
         Prefilter {
-            windows: Windows::new(&wanted.iter().collect::<Vec<_>>()),
+            windows: Windows::new(&wanted),
             literals: Keyed::new(literals),
             prefixes: Keyed::new(prefixes),
+            words: Keyed::new(words),
         }
     }
 
@@ -127,7 +140,17 @@ impl Prefilter {
                 self.prefix(hay, offset + i, to)
             });
             each(runs & in_a_row::<VALUE_RUN>(now.alnum, next.alnum), |i| to.value(offset + i));
-            each(coded & in_a_row::<DECODE_RUN>(now.base64, next.base64), |i| to.run(offset + i));
+            each(starts & in_a_row::<SOLID_RUN>(now.solid, next.solid), |i| self.word(hay, offset + i, to));
+            let long = coded & in_a_row::<OPAQUE_RUN>(now.base64, next.base64);
+            if long != 0 {
+                let pair = Pair::new(&now, &next);
+                each(long, |i| {
+                    if let Some(len) = pair.opaque(i) {
+                        to.opaque(offset + i, len);
+                    }
+                });
+                each(long & in_a_row::<DECODE_RUN>(now.base64, next.base64), |i| to.run(offset + i));
+            }
             each(now.window, |i| self.literal(hay, offset + i, to));
             each(now.quote, |i| to.quote(offset + i));
             each(now.mark, |i| to.mark(offset + i));
@@ -140,6 +163,15 @@ impl Prefilter {
     fn prefix<V: Visit>(&self, hay: &[u8], at: usize, to: &mut V) {
         for (prefix, kind) in self.prefixes.get(key(&hay[at..])) {
             if hay[at..].starts_with(prefix) {
+                to.start(*kind as usize, at);
+            }
+        }
+    }
+
+    #[inline]
+    fn word<V: Visit>(&self, hay: &[u8], at: usize, to: &mut V) {
+        for (word, kind) in self.words.get(folded(&hay[at..])) {
+            if hay[at..].get(..word.len()).is_some_and(|h| h.eq_ignore_ascii_case(word)) {
                 to.start(*kind as usize, at);
             }
         }
@@ -164,19 +196,62 @@ impl Prefilter {
     }
 }
 
-/// The bits of `now` at which at least `N` set bits follow in `now` and `next`; `N` is 16 or 24.
+/// The bits of `now` at which at least `N` set bits follow in `now` and `next`; `N` is at most 32.
 #[inline(always)]
 fn in_a_row<const N: usize>(now: u64, next: u64) -> u64 {
     let mut x = u128::from(now) | u128::from(next) << 64;
-    x &= x >> 1;
-    x &= x >> 2;
-    x &= x >> 4;
-    let eight = x;
-    x &= x >> 8;
-    if N == 24 {
-        x &= eight >> 16;
+    // `have` bits in a row are known at each place; double them while that does not exceed N.
+    let mut have = 1;
+    while 2 * have <= N {
+        x &= x >> have;
+        have *= 2;
+    }
+    if have < N {
+        x &= x >> (N - have);
     }
     x as u64
+}
+
+/// Changes between letters of either case and digits that tell a drawn value from a name: fair
+/// values of twenty characters have eleven on average, `SOME_NAME_2_X64` has two.
+const CHANGES: u32 = 5;
+
+/// Two blocks seen as one.
+struct Pair {
+    base64: u128,
+    changes: u128,
+}
+
+impl Pair {
+    #[inline]
+    fn new(now: &Masks, next: &Masks) -> Self {
+        let pair = |f: fn(&Masks) -> u64| u128::from(f(now)) | u128::from(f(next)) << 64;
+        let (alnum, digit, upper) = (pair(|m| m.alnum), pair(|m| m.digit), pair(|m| m.upper));
+        Pair {
+            base64: pair(|m| m.base64),
+            changes: ((digit ^ digit >> 1) | (upper ^ upper >> 1)) & alnum & alnum >> 1,
+        }
+    }
+
+    /// The length of the run at `i` as far as it is seen, if it looks drawn or is not seen whole.
+    #[inline]
+    fn opaque(&self, i: usize) -> Option<usize> {
+        let len = (!(self.base64 >> i)).trailing_zeros() as usize;
+        let seen = i + len < 128;
+        let changes = (self.changes >> i & ((1u128 << (len - 1).min(127)) - 1)).count_ones();
+        (changes >= CHANGES || !seen).then_some(len)
+    }
+}
+
+/// Whether the maximal run of base64 characters around `at` is long and looks drawn.
+pub(crate) fn is_opaque(hay: &[u8], at: usize) -> bool {
+    let member = |&&b: &&u8| crate::rule::analyse::is_base64(b);
+    let back = hay[..at].iter().rev().take_while(member).count();
+    let run = &hay[at - back..];
+    let run = &run[..run.iter().take_while(member).count()];
+    let class = |b: u8| u8::from(b.is_ascii_digit()) + 2 * u8::from(b.is_ascii_uppercase());
+    let change = |w: &&[u8]| w.iter().all(u8::is_ascii_alphanumeric) && class(w[0]) != class(w[1]);
+    run.len() >= OPAQUE_RUN && run.windows(2).filter(change).count() >= CHANGES as usize
 }
 
 #[inline(always)]
@@ -191,10 +266,74 @@ fn each(mut bits: u64, mut f: impl FnMut(usize)) {
 mod tests {
     use super::*;
 
+    /// Tells where a sweep stops: `KEYWHEEL_SWEEP=file cargo test --profile quick -- --ignored --nocapture stops`.
+    #[test]
+    #[ignore = "a measurement, not a test"]
+    fn stops() {
+        struct Count((), std::collections::BTreeMap<(usize, Vec<u8>), u64>, Vec<u8>, [u64; 5]);
+        impl Visit for Count {
+            fn start(&mut self, kind: usize, at: usize) {
+                *self.1.entry((kind, self.2[at..(at + 4).min(self.2.len())].to_vec())).or_default() += 1;
+            }
+            fn near(&mut self, kind: usize, at: usize, _: usize) {
+                self.start(kind, at);
+            }
+            fn value(&mut self, _: usize) {
+                self.3[0] += 1;
+            }
+            fn opaque(&mut self, _: usize, _: usize) {
+                self.3[1] += 1;
+            }
+            fn run(&mut self, _: usize) {
+                self.3[2] += 1;
+            }
+            fn quote(&mut self, _: usize) {
+                self.3[3] += 1;
+            }
+            fn mark(&mut self, _: usize) {
+                self.3[4] += 1;
+            }
+        }
+        let hay = std::fs::read(std::env::var("KEYWHEEL_SWEEP").unwrap()).unwrap();
+        let rules = crate::rule::RuleSet::embedded();
+        let prefilter = Prefilter::new(rules.kinds());
+        let mut windows = 0u64;
+        for block in hay.windows(NEED).step_by(64) {
+            windows += u64::from(lanes::scalar(block, &prefilter.windows).window.count_ones());
+        }
+        let mut count = Count((), Default::default(), hay.clone(), [0; 5]);
+        prefilter.sweep(&hay, &mut count);
+        let texts: std::collections::BTreeSet<_> = prefilter
+            .literals
+            .values()
+            .map(|l| l.text[l.window..].iter().take(4).map(|&b| char::from(b)).collect::<String>())
+            .collect();
+        println!("{} windows: {texts:?}", texts.len());
+        println!("{} bytes, {windows} windows, [value opaque run quote mark] {:?}", hay.len(), count.3);
+        let mut list: Vec<_> = count.1.into_iter().collect();
+        list.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        for ((kind, text), n) in list.iter().take(40) {
+            println!("{n:9} {} {:?}", rules.kinds()[*kind].id, String::from_utf8_lossy(text));
+        }
+    }
+
+    #[test]
+    fn names_are_not_opaque_and_fair_values_are() {
+        for name in
+            ["CONFIG_DRM_AMD_DC_DCN3_01_x", "some_rather_long_name_of_things", "https-//a/b/c/d/e/f/g/h/i/j"]
+        {
+            assert!(!is_opaque(name.as_bytes(), 3), "{name}");
+        }
+        assert!(is_opaque(b"x=k9Qz_3mT-7wLp2_RbV8xN5", 6));
+    }
+
     #[test]
     fn runs_are_counted_across_blocks() {
         assert_eq!(in_a_row::<16>(u64::MAX << 56, 0xff), 1 << 56);
         assert_eq!(in_a_row::<24>(u64::MAX << 56, 0xffff), 1 << 56);
         assert_eq!(in_a_row::<24>(u64::MAX << 56, 0x7fff), 0);
+        assert_eq!(in_a_row::<12>(u64::MAX << 56, 0xf), 1 << 56);
+        assert_eq!(in_a_row::<20>(u64::MAX << 56, 0x7ff), 0);
+        assert_eq!(in_a_row::<20>(u64::MAX << 56, 0xfff), 1 << 56);
     }
 }
