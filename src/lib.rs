@@ -1,6 +1,7 @@
 //! Keywheel finds leaked keys, proves which are live, and turns them over without downtime.
 
 pub mod call;
+pub mod config;
 pub mod detect;
 pub mod model;
 pub mod report;

@@ -60,7 +60,10 @@ impl Expect {
                     serde_json::Value::Null => false,
                     _ if want == "*" => true,
                     serde_json::Value::String(s) => s == want,
-                    other => other.to_string() == *want,
+                    other => {
+                        let text = other.to_string();
+                        text == *want
+                    }
                 })
             })
             && self.header.iter().all(|(name, want)| {

@@ -1,15 +1,22 @@
-//! The command line as declared to clap.
+//! The command line as declared to clap; what only one subcommand takes stands in its own file.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use super::baseline::BaselineArgs;
+use super::completions::CompletionsArgs;
+use super::man::ManArgs;
+use super::rules::RulesArgs;
+use super::scan::ScanArgs;
+use clap::{Args, Parser, Subcommand};
+use keywheel::config::size;
 use keywheel::model::{Confidence, Severity};
 use std::path::PathBuf;
 
 const EXIT: &str = "Exit codes:
-  0  complete, and nothing at or above the gate
-  1  findings at or above the gate
-  2  wrong usage or configuration
-  3  nothing found, but something could not be read
-  4  internal error";
+  0    complete, and nothing at or above the gate
+  1    findings at or above the gate
+  2    wrong usage or configuration
+  3    nothing found, but something could not be read
+  4    internal error, or a report that could not be written
+  130  interrupted; 143 terminated";
 
 /// Finds leaked keys, proves which are live, and turns them over without downtime.
 #[derive(Debug, Parser)]
@@ -26,24 +33,17 @@ pub(crate) enum Command {
   keywheel scan                              the current folder
   keywheel scan src config.yaml              a folder and a file
   cat log | keywheel scan -                  standard input
-  keywheel scan --format sarif=out.sarif     text to the terminal, SARIF to a file
+  keywheel scan --format sarif=out.sarif     SARIF to a file
   keywheel scan --baseline .keywheel-baseline --min-confidence low"))]
-    Scan(ScanArgs),
+    Scan(Box<ScanArgs>),
     /// List, show and check rules
     Rules(RulesArgs),
-}
-
-/// When findings make the exit code 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FailOn {
-    /// Findings that neither baseline nor an allowance covers.
-    New,
-    /// Findings that were verified to work.
-    Active,
-    /// Any finding, known or not.
-    Any,
-    /// Never.
-    None,
+    /// Accept what is found today, so that only new findings count
+    Baseline(BaselineArgs),
+    /// Write completions for a shell
+    Completions(CompletionsArgs),
+    /// Write the manual page
+    Man(ManArgs),
 }
 
 /// Which rules, from where.
@@ -57,58 +57,41 @@ pub(crate) struct RuleChoice {
     pub(crate) only: Vec<String>,
 }
 
+/// What is read and which findings are looked at: shared by `scan` and `baseline`.
 #[derive(Debug, Args)]
-pub(crate) struct ScanArgs {
+pub(crate) struct Selection {
     /// Files and folders; `-` is standard input
     #[arg(default_value = ".", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) rules: RuleChoice,
-    /// Configuration file; by default `keywheel.toml` of the current folder, if there is one
+    /// Configuration file [default: `keywheel.toml` of the current folder, if there is one]
     #[arg(long, value_name = "FILE", env = "KEYWHEEL_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    /// Use no configuration file
+    #[arg(long)]
+    pub(crate) no_config: bool,
     /// Leave out what fits this glob, relative to the scanned folder
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<String>,
-    /// Leave out what git ignores
-    #[arg(long)]
-    pub(crate) gitignore: bool,
+    /// Leave out what git ignores; `--gitignore=false` overrules the configuration
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) gitignore: Option<bool>,
     /// Do not open archives
-    #[arg(long)]
-    pub(crate) no_archives: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) no_archives: Option<bool>,
     /// Report findings of at least this confidence: low, medium, high [default: medium]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) min_confidence: Option<Confidence>,
     /// Report findings of at least this severity: info, low, medium, high, critical [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) min_severity: Option<Severity>,
-    /// Which findings make the exit code 1 [default: new]
-    #[arg(long, value_name = "WHICH")]
-    pub(crate) fail_on: Option<FailOn>,
-    /// Exit 0 whatever is found or missed
-    #[arg(long)]
-    pub(crate) exit_zero: bool,
     /// Accepted findings; see `keywheel baseline`
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
     /// Let no comment in the scanned text accept a finding
-    #[arg(long)]
-    pub(crate) no_inline_allow: bool,
-    /// Report format, optionally with a file: text, json, jsonl, sarif, csv, junit, markdown, github, gitlab
-    #[arg(short, long = "format", value_name = "FORMAT[=FILE]")]
-    pub(crate) formats: Vec<String>,
-    /// Where the formats without a file go [default: standard output]
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    /// Name of this run for systems that keep several apart
-    #[arg(long, value_name = "NAME", default_value = "keywheel")]
-    pub(crate) category: String,
-    /// Write whole secrets: to a terminal or to a file named here, never into a pipe
-    #[arg(long)]
-    pub(crate) show_secrets: bool,
-    /// Tell on standard error what came near and what dropped it
-    #[arg(long)]
-    pub(crate) explain: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) no_inline_allow: Option<bool>,
     /// Threads [default: one a core]
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<usize>,
@@ -121,48 +104,6 @@ pub(crate) struct ScanArgs {
     /// No progress on the terminal
     #[arg(short, long)]
     pub(crate) quiet: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RulesArgs {
-    #[command(subcommand)]
-    pub(crate) command: RulesCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RulesCommand {
-    /// One line a rule
-    List {
-        #[command(flatten)]
-        rules: RuleChoice,
-        /// The checksum algorithms instead
-        #[arg(long)]
-        checksums: bool,
-    },
-    /// Everything about a rule, and the provider's file
-    Show {
-        /// Id of a rule or provider
-        id: String,
-        #[command(flatten)]
-        rules: RuleChoice,
-    },
-    /// Prove rule files by their own examples; without a path, the embedded ones
-    Check {
-        /// Rule files or folders
-        paths: Vec<PathBuf>,
-    },
-}
-
-/// `10M` → bytes.
-fn size(text: &str) -> Result<u64, String> {
-    let (digits, factor) = match text.trim_end_matches(['b', 'B']).char_indices().last() {
-        Some((i, 'k' | 'K')) => (&text[..i], 1 << 10),
-        Some((i, 'm' | 'M')) => (&text[..i], 1 << 20),
-        Some((i, 'g' | 'G')) => (&text[..i], 1u64 << 30),
-        _ => (text, 1),
-    };
-    let n: u64 = digits.parse().map_err(|_| format!("`{text}` is no size; write 500K, 10M or 2G"))?;
-    n.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large"))
 }
 
 /// `4s`, `500ms`, `10m` → time.

@@ -1,7 +1,7 @@
 //! The exit code of a scan.
 
-use super::args::FailOn;
 use super::code;
+use keywheel::config::FailOn;
 use keywheel::model::{Coverage, Finding, Severity, Status, Validity};
 
 /// The code for these findings (those at or above the floors) and this account of what was read.

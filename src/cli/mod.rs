@@ -1,13 +1,24 @@
 //! One file a subcommand. Only this room touches the terminal, the environment and the exit code.
 
 mod args;
+mod baseline;
+mod completions;
 mod gate;
+mod guard;
+mod man;
 mod output;
+mod progress;
 mod rules;
 mod scan;
+mod session;
+mod settings;
+mod signal;
+mod terminal;
 
+use anyhow::Result;
 use args::{Cli, Command};
 use clap::Parser;
+use std::io;
 use std::process::ExitCode;
 
 /// Exit codes; see the command's help.
@@ -28,18 +39,37 @@ pub(crate) fn usage(message: impl std::fmt::Display) -> anyhow::Error {
     anyhow::Error::new(Usage(message.to_string()))
 }
 
-pub(crate) fn run() -> ExitCode {
+/// Runs the command; a panic is an internal error, told by the guard.
+pub(crate) fn main() -> ExitCode {
+    guard::set();
+    std::panic::catch_unwind(run).unwrap_or(ExitCode::from(code::INTERNAL))
+}
+
+fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Scan(args) => scan::run(&args),
-        Command::Rules(args) => rules::run(&args),
+        Command::Rules(args) => or_closed(rules::run(&args)),
+        Command::Baseline(args) => baseline::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             let mine = error.is::<Usage>();
-            eprintln!("keywheel: {error:#}");
+            output::tell(&format!("{error:#}"));
             ExitCode::from(if mine { code::USAGE } else { code::INTERNAL })
         }
+    }
+}
+
+/// Whoever closed the pipe has read enough.
+fn or_closed(result: Result<u8>) -> Result<u8> {
+    match result {
+        Err(e) if e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
+            Ok(code::CLEAN)
+        }
+        other => other,
     }
 }

@@ -1,7 +1,7 @@
 //! Where reports go: each written whole, or not at all.
 
-use super::usage;
-use anyhow::{Context, Result};
+use super::{terminal, usage};
+use anyhow::{Context, Result, bail};
 use keywheel::report::{self, Format, Report};
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -32,9 +32,52 @@ pub(crate) fn targets(formats: &[String], output: Option<&Path>) -> Result<Vec<T
     Ok(out)
 }
 
-/// Whether whole secrets may go to every target.
+/// Whether whole secrets may go to every target: a terminal, or a file that is no pipe.
 pub(crate) fn may_show_secrets(targets: &[Target]) -> bool {
-    targets.iter().all(|(_, path)| path.is_some() || io::stdout().is_terminal())
+    targets.iter().all(|(_, path)| match path {
+        None => io::stdout().is_terminal(),
+        Some(path) => !fs::metadata(path).is_ok_and(|m| is_pipe(&m)),
+    })
+}
+
+#[cfg(unix)]
+fn is_pipe(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    metadata.file_type().is_fifo() || metadata.file_type().is_socket()
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// Finds out before a long scan that a report could not be written after it.
+pub(crate) fn check(targets: &[Target]) -> Result<()> {
+    for path in targets.iter().filter_map(|(_, p)| p.as_deref()) {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if path.is_dir() {
+            bail!("cannot write the report {}: it is a folder", path.display());
+        }
+        if !folder.is_dir() {
+            bail!("cannot write the report {}: there is no folder {}", path.display(), folder.display());
+        }
+    }
+    Ok(())
+}
+
+/// Says something on standard error, in one line that begins with the program's name.
+pub(crate) fn tell(text: &str) {
+    // Where nobody listens there is nobody to tell.
+    let _ = writeln!(io::stderr(), "keywheel: {}", terminal::plain(text.trim_end()));
+}
+
+/// Writes to standard output; whoever closes the pipe has read enough.
+pub(crate) fn print(text: &[u8]) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(e).context("cannot write to standard output"),
+        _ => Ok(()),
+    }
 }
 
 /// Writes one report.
@@ -49,15 +92,17 @@ pub(crate) fn write(target: &Target, report: &Report<'_>) -> Result<()> {
                 other => other.context("cannot write the report to standard output"),
             }
         }
-        Some(path) => write_whole(path, |out| format.write(report, out))
+        Some(path) => write_whole(path, report.show_secrets, |out| format.write(report, out))
             .with_context(|| format!("cannot write the report {}", path.display())),
     }
 }
 
 /// Writes a file beside its place and moves it there once it is complete, so that a full disk
 /// leaves the old one. What is no regular file (a pipe, /dev/stderr) is written to directly.
+/// A `private` file is for its owner alone.
 pub(crate) fn write_whole(
     path: &Path,
+    private: bool,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|m| !m.is_file()) {
@@ -68,10 +113,13 @@ pub(crate) fn write_whole(
     name.push(format!(".{}.part", std::process::id()));
     let beside = path.with_file_name(name);
     let result = (|| {
-        let mut out = BufWriter::with_capacity(
-            1 << 16,
-            fs::OpenOptions::new().write(true).create_new(true).open(&beside)?,
-        );
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        if private {
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        }
+        let mut out = BufWriter::with_capacity(1 << 16, options.open(&beside)?);
         fill(&mut out)?;
         out.flush()?;
         out.get_ref().sync_data()?;

@@ -1,11 +1,43 @@
 //! `keywheel rules`
 
-use super::args::{RulesArgs, RulesCommand};
-use super::{code, scan, usage};
+use super::args::RuleChoice;
+use super::{code, settings, usage};
 use anyhow::Result;
+use clap::{Args, Subcommand};
 use keywheel::rule::checksum;
 use keywheel::scan::check;
 use std::io::Write;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    pub(crate) command: RulesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// One line a rule
+    List {
+        #[command(flatten)]
+        rules: RuleChoice,
+        /// The checksum algorithms instead
+        #[arg(long)]
+        checksums: bool,
+    },
+    /// Everything about a rule, and the provider's file
+    Show {
+        /// Id of a rule or provider
+        id: String,
+        #[command(flatten)]
+        rules: RuleChoice,
+    },
+    /// Prove rule files by their own examples; without a path, the embedded ones
+    Check {
+        /// Rule files or folders
+        paths: Vec<PathBuf>,
+    },
+}
 
 pub(crate) fn run(args: &RulesArgs) -> Result<u8> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
@@ -18,7 +50,7 @@ pub(crate) fn run(args: &RulesArgs) -> Result<u8> {
             }
         }
         RulesCommand::List { rules, .. } => {
-            let rules = scan::rules(rules)?;
+            let rules = settings::rules(&rules.rule_paths, &rules.only)?;
             for (i, k) in rules.kinds().iter().enumerate() {
                 let r = rules.reference(i);
                 writeln!(
@@ -29,7 +61,7 @@ pub(crate) fn run(args: &RulesArgs) -> Result<u8> {
             }
         }
         RulesCommand::Show { id, rules } => {
-            let rules = scan::rules(rules)?;
+            let rules = settings::rules(&rules.rule_paths, &rules.only)?;
             let at = rules
                 .position(id)
                 .or_else(|| (0..rules.kinds().len()).find(|&i| rules.reference(i).provider == *id));

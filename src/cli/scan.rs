@@ -1,17 +1,67 @@
 //! `keywheel scan`
 
-use super::args::{FailOn, RuleChoice, ScanArgs};
-use super::{code, gate, output, usage};
+use super::args::Selection;
+use super::settings::Settings;
+use super::{code, gate, output, session, terminal, usage};
+use aho_corasick::AhoCorasick;
 use anyhow::Result;
-use keywheel::detect::Detector;
-use keywheel::model::{Confidence, Severity};
+use clap::{Args, ValueEnum};
+use keywheel::config;
 use keywheel::report::Report;
-use keywheel::rule::RuleSet;
-use keywheel::scan::{Collector, NearMiss, Options};
-use keywheel::source;
-use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
-use std::time::Instant;
+use keywheel::scan::Outcome;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// When findings make the exit code 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Findings that neither baseline nor an allowance covers.
+    New,
+    /// Findings that were verified to work.
+    Active,
+    /// Any finding, known or not.
+    Any,
+    /// Never.
+    None,
+}
+
+impl From<FailOn> for config::FailOn {
+    fn from(it: FailOn) -> Self {
+        match it {
+            FailOn::New => config::FailOn::New,
+            FailOn::Active => config::FailOn::Active,
+            FailOn::Any => config::FailOn::Any,
+            FailOn::None => config::FailOn::None,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArgs {
+    #[command(flatten)]
+    selection: Selection,
+    /// Which findings make the exit code 1 [default: new]
+    #[arg(long, value_name = "WHICH")]
+    fail_on: Option<FailOn>,
+    /// Exit 0 whatever is found or missed
+    #[arg(long)]
+    exit_zero: bool,
+    /// Report format, optionally with a file: text, json, jsonl, sarif, csv, junit, markdown, github, gitlab
+    #[arg(short, long = "format", value_name = "FORMAT[=FILE]")]
+    formats: Vec<String>,
+    /// Where the formats without a file go [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Name of this run for systems that keep several apart
+    #[arg(long, value_name = "NAME", default_value = "keywheel")]
+    category: String,
+    /// Write whole secrets: to a terminal or to a file named here, never into a pipe
+    #[arg(long)]
+    show_secrets: bool,
+    /// Tell on standard error what came near and what dropped it
+    #[arg(long)]
+    explain: bool,
+}
 
 pub(crate) fn run(args: &ScanArgs) -> Result<u8> {
     let targets = output::targets(&args.formats, args.output.as_deref())?;
@@ -20,78 +70,51 @@ pub(crate) fn run(args: &ScanArgs) -> Result<u8> {
             "--show-secrets writes to a terminal or to a file named with --format F=FILE or --output, not into a pipe",
         ));
     }
-    let detector = Detector::new(Arc::new(rules(&args.rules)?));
-    let options = Options {
-        inline_allow: !args.no_inline_allow,
-        today: jiff::Zoned::now().date().to_string(),
-        explain: args.explain,
-        deadline: args.budget.map(|b| Instant::now() + b),
-        ..Options::default()
-    };
-    let collector = Collector::new(detector, options);
-    let files = source::Options {
-        exclude: args.exclude.clone(),
-        gitignore: args.gitignore,
-        max_file_size: args.max_file_size.unwrap_or(u64::MAX),
-        jobs: args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1),
-        archives: !args.no_archives,
-        ..source::Options::default()
-    };
-    for path in &args.paths {
-        if path.as_os_str() == "-" {
-            source::stdin(&files, &collector);
-        } else {
-            source::walk(path, &files, &collector).map_err(usage)?;
-        }
-    }
-    let mut outcome = collector.finish();
-    let (confidence, severity) =
-        (args.min_confidence.unwrap_or(Confidence::Medium), args.min_severity.unwrap_or(Severity::Info));
-    let all = outcome.findings.len();
-    outcome.findings.retain(|f| f.confidence >= confidence && f.severity >= severity);
-    let exit_code =
-        gate::exit_code(&outcome.findings, &outcome.coverage, args.fail_on.unwrap_or(FailOn::New));
+    let mut settings = Settings::new(&args.selection)?;
+    settings.load_baseline()?;
+    settings.options.explain = args.explain;
+    output::check(&targets)?;
+    let fail_on = args.fail_on.map(Into::into).or(settings.config.scan.fail_on);
+    let pass = session::run(settings)?;
+    let outcome = pass.outcome;
+    let gate = gate::exit_code(&outcome.findings, &outcome.coverage, fail_on.unwrap_or(config::FailOn::New));
     if args.explain {
-        explain(&outcome.near)?;
+        // A closed standard error must not cost the report.
+        let _ = explain(&outcome);
     }
     for target in &targets {
-        let color =
-            target.1.is_none() && io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let report = Report {
             findings: &outcome.findings,
-            below: (all - outcome.findings.len()) as u64,
+            below: pass.below,
             coverage: &outcome.coverage,
-            exit_code,
+            exit_code: pass.signal.unwrap_or(gate),
             show_secrets: args.show_secrets,
-            color,
+            color: target.1.is_none() && terminal::color(),
             category: &args.category,
         };
         output::write(target, &report)?;
     }
-    Ok(if args.exit_zero { code::CLEAN } else { exit_code })
+    Ok(pass.signal.unwrap_or(if args.exit_zero { code::CLEAN } else { gate }))
 }
 
-/// The rules of a run: embedded, then the user's over them, then the choice among them.
-pub(crate) fn rules(choice: &RuleChoice) -> Result<RuleSet> {
-    let mut rules = RuleSet::embedded();
-    for path in &choice.rule_paths {
-        rules.add_path(path).map_err(usage)?;
-    }
-    if !choice.only.is_empty() {
-        rules.keep(&choice.only).map_err(usage)?;
-    }
-    rules.check_partners().map_err(usage)?;
-    Ok(rules)
-}
-
-fn explain(near: &[NearMiss]) -> io::Result<()> {
+/// One line a near miss. It begins with a word of ours, so that no build log takes a file's name
+/// for a command, and a name that holds a found secret is shown without it.
+fn explain(outcome: &Outcome) -> io::Result<()> {
+    let secrets: Vec<_> =
+        outcome.findings.iter().map(|f| f.secret.expose()).filter(|s| s.len() >= 16).collect();
+    let found = AhoCorasick::new(&secrets).ok();
+    let hidden = vec!["…"; secrets.len()];
     let mut out = io::BufWriter::new(io::stderr().lock());
-    for n in near {
+    for n in &outcome.near {
+        let mut place = n.provenance.text();
+        if let Some(found) = &found {
+            place = found.replace_all(&place, &hidden);
+        }
         let via: String = n.via.iter().map(|v| format!(" via {}", v.as_str())).collect();
         writeln!(
             out,
-            "{}:{}:{}: {}{via} dropped by {}: {}",
-            n.provenance.text(),
+            "near miss: {}:{}:{}: {}{via} dropped by {}: {}",
+            terminal::plain(&place),
             n.location.line,
             n.location.start + 1,
             n.rule,

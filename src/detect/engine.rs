@@ -128,7 +128,7 @@ impl Detector {
         let fitting = self.paths.fitting(path);
         let layer = Layer { hay, path, fitting: &fitting, file: FileKind::of(path, hay), depth: 0 };
         let mut found = self.layer(&layer, work);
-        found.sort_by(|a, b| (a.span.start, a.span.end, a.kind).cmp(&(b.span.start, b.span.end, b.kind)));
+        found.sort_by_key(|f| (f.span.start, f.span.end, f.kind));
         found
     }
 

@@ -4,7 +4,7 @@ use super::context;
 use super::decode::{self, Trigger, View};
 use super::pattern::{Caches, Patterns};
 use super::prefilter::{Prefilter, Visit, is_opaque};
-use crate::rule::analyse::{Gate, OPAQUE_RUN, VALUE_REACH, is_base64};
+use crate::rule::analyse::{Gate, OPAQUE_RUN, is_base64};
 use crate::rule::{Kind, RuleSet};
 use aho_corasick::{AhoCorasick, MatchKind};
 use std::collections::VecDeque;
@@ -29,6 +29,8 @@ pub(crate) struct Gatherer {
     pub(crate) patterns: Patterns,
     needles: OnceLock<Needles>,
     shortest: usize,
+    /// How far before and after a run a word of some kind may stand.
+    reach: (usize, usize),
     /// Kinds that a long run opens without any word.
     wordless: Vec<usize>,
     /// Kinds that are searched for only near a partner, with the partner's index and reach.
@@ -67,8 +69,19 @@ impl Gatherer {
                 Some((i, rules.position(&with.rule)?, with.bytes))
             })
             .collect();
+        let reach = kinds.iter().fold((0, 0), |(before, after), k| {
+            let (back, ahead) = match k.analysis.gate {
+                Gate::Value { at_start: true, run, .. } => (0, k.analysis.max_len - run),
+                Gate::Value { run, .. } => (k.analysis.max_len - run, k.analysis.max_len - run),
+                Gate::Opaque { around, .. } => (around, around),
+                _ => return (before, after),
+            };
+            let context = k.context.as_ref().map_or((0, 0), |c| (c.before, c.after));
+            (before.max(back + context.0), after.max(ahead + context.1))
+        });
         let bare = |k: &Kind| matches!(&k.analysis.gate, Gate::Value { needles, .. } if needles.is_empty());
         Gatherer {
+            reach,
             wordless: (0..kinds.len()).filter(|&i| bare(&kinds[i])).collect(),
             prefilter: Prefilter::new(kinds),
             patterns: Patterns::new(kinds),
@@ -202,13 +215,14 @@ impl Collect<'_> {
         Some(start)
     }
 
-    /// Calls `f` once for each kind of which a word stands within `reach` of a run. Runs come nearly
-    /// in order, and each byte is searched for words at most once.
-    fn near_words(&mut self, run: Range<usize>, reach: usize, f: impl Fn(&mut Self, usize)) {
+    /// Calls `f` once for each kind of which a word stands within reach of a run. Runs come nearly in
+    /// order, and each byte is searched for words at most once.
+    fn near_words(&mut self, run: Range<usize>, f: impl Fn(&mut Self, usize)) {
         let needles = self.all.needles(self.kinds);
-        // Calls of one block may come out of order, and differ in reach.
-        let from = run.start.saturating_sub(2 * VALUE_REACH + 64);
-        let to = self.hay.len().min(run.end + 2 * VALUE_REACH);
+        let region =
+            run.start.saturating_sub(self.all.reach.0)..self.hay.len().min(run.end + self.all.reach.1);
+        // Calls of one block may come out of order.
+        let (from, to) = (region.start.saturating_sub(64), region.end);
         let known = &mut self.known;
         if from > known.range.end || from < known.range.start {
             known.range = from..from;
@@ -229,7 +243,6 @@ impl Collect<'_> {
         if known.hits.is_empty() {
             return;
         }
-        let region = run.start.saturating_sub(reach)..run.end + reach;
         let near = known.hits.iter().filter(|(h, _)| h.start >= region.start && h.end <= region.end);
         let patterns: Vec<usize> = near.map(|(_, pattern)| *pattern).collect();
         self.scratch.stamps.resize(self.kinds.len(), 0);
@@ -311,7 +324,7 @@ impl Visit for Collect<'_> {
             return;
         }
         let end = at + len;
-        self.near_words(at..end, VALUE_REACH, |this, kind| this.try_run(kind, at, len));
+        self.near_words(at..end, |this, kind| this.try_run(kind, at, len));
         for &kind in &self.all.wordless {
             self.try_run(kind, at, len);
         }
@@ -319,8 +332,7 @@ impl Visit for Collect<'_> {
 
     fn opaque(&mut self, at: usize, len: usize) {
         let len = if len < 64 { len } else { self.hay[at..].iter().take_while(|b| is_base64(**b)).count() };
-        // Words may stand behind the run's end, the match may begin before its start.
-        self.near_words(at..at + len, 2 * VALUE_REACH, |this, kind| {
+        self.near_words(at..at + len, |this, kind| {
             if let Gate::Opaque { around, .. } = this.kinds[kind].analysis.gate {
                 this.windows.push((kind, at.saturating_sub(around)..at + len));
             }

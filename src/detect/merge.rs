@@ -31,7 +31,7 @@ pub(crate) fn same_place(
     mut found: Vec<Found>,
     mut dropped: Option<&mut Vec<Dropped>>,
 ) -> Vec<Found> {
-    found.sort_by(|a, b| (a.span.start, a.span.end, a.kind).cmp(&(b.span.start, b.span.end, b.kind)));
+    found.sort_by_key(|f| (f.span.start, f.span.end, f.kind));
     let mut out: Vec<Found> = Vec::with_capacity(found.len());
     let mut cluster: Vec<Found> = Vec::new();
     let mut end = 0;

@@ -1,7 +1,7 @@
 //! Reports: one file a format. A format sees findings and coverage and writes bytes; it decides
 //! nothing, opens nothing and never sees a terminal.
 //!
-//! Whatever comes from the scanned input passes through [`escape`] on its way out, and the value of
+//! Whatever comes from the scanned input passes through `escape` on its way out, and the value of
 //! a secret leaves only by [`Report::show_secrets`], and then only in `text`, `json`, `jsonl` and `csv`.
 
 mod csv;

@@ -11,6 +11,8 @@ pub const PREFIX_RUN: usize = 16;
 pub const VALUE_RUN: usize = 16;
 /// Base64 characters in a row that a gate by an opaque run waits for.
 pub const OPAQUE_RUN: usize = 20;
+/// Longest match and reach of its words, together, of a gate by an opaque run.
+pub const OPAQUE_REACH: usize = 240;
 /// Bytes without white space, quotes or brackets that a gate by word waits for.
 pub const SOLID_RUN: usize = 12;
 /// Farthest that a gate by run looks for its words, in bytes before and after the run.
@@ -41,7 +43,8 @@ pub enum Gate {
     Opaque {
         /// Lower-case words.
         needles: Vec<Vec<u8>>,
-        /// Most bytes of the match before the run ends or after it begins.
+        /// Most bytes of the match before the run begins or after it ends; 0 if all of the match is
+        /// base64 characters.
         around: usize,
     },
     /// The match starts at the start of a word with one of these lower-case literals, and at least
@@ -187,10 +190,11 @@ fn gate(hir: &Hir, facts: Facts<'_>) -> Option<Gate> {
     let around = hir.properties().maximum_len().unwrap_or(usize::MAX);
     if mixed
         && run(hir, is_base64).best() >= OPAQUE_RUN
-        && around.saturating_add(facts.before.max(facts.after)) <= 2 * VALUE_REACH
+        && around.saturating_add(facts.before.max(facts.after)) <= OPAQUE_REACH
     {
         let literals = inner.as_ref().map(|i| &i.literals).filter(|l| at_least(LITERAL_MIN, l)).cloned();
         if let Some(needles) = literals.or_else(|| Some(words.clone()).filter(|w| at_least(2, w))) {
+            let around = if matches!(run(hir, is_base64), Run::All(_)) { 0 } else { around };
             return Some(Gate::Opaque { needles, around });
         }
     }
@@ -602,7 +606,7 @@ mod tests {
         assert_eq!(gate_of(r"\b(?<secret>[a-z_]{20})\b", &["acme"]), Gate::Near(bytes(&["acme"])));
         assert_eq!(
             gate_of(r"\b(?<secret>[a-z0-9_]{30})\b", &["acme"]),
-            Gate::Opaque { needles: bytes(&["acme"]), around: 30 }
+            Gate::Opaque { needles: bytes(&["acme"]), around: 0 }
         );
         assert_eq!(gate_of(r"\b(?<secret>ac://[a-z]{4}:[a-z-]{22})", &[]), Gate::Word(bytes(&["ac://"])));
         assert_eq!(gate_of(r"(?i)(?<secret>pwd=[a-z]{3,9})", &[]), Gate::Start(bytes(&["pwd="])));

@@ -230,7 +230,8 @@ impl RuleSet {
 pub fn parse(path: &Path, text: &str) -> Result<RuleFile, LoadError> {
     toml::from_str(text).map_err(|e| {
         let at = e.span().map_or(0, |s| s.start).min(text.len());
-        let before = &text[..text.floor_char_boundary(at)];
+        let at = (0..=at).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
+        let before = &text[..at];
         LoadError::Syntax {
             path: path.to_owned(),
             line: before.matches('\n').count() + 1,

@@ -113,7 +113,7 @@ impl Baseline {
         if self.salt.is_empty() {
             return Some(FingerprintKey::default());
         }
-        if self.salt.len() % 2 != 0 || !self.salt.is_ascii() {
+        if !self.salt.len().is_multiple_of(2) || !self.salt.is_ascii() {
             return None;
         }
         let bytes: Option<Vec<u8>> = (0..self.salt.len())

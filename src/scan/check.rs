@@ -358,7 +358,7 @@ mod tests {
         std::fs::create_dir_all(&dir).unwrap();
         let path = dir.join(format!("{}.toml", file.provider.id));
         std::fs::write(&path, text).unwrap();
-        let report = paths(&[dir.clone()]).unwrap();
+        let report = paths(std::slice::from_ref(&dir)).unwrap();
         std::fs::remove_dir_all(dir).unwrap();
         report.faults.iter().map(|f| f.message.clone()).collect()
     }

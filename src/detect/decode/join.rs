@@ -40,6 +40,11 @@ fn gap(hay: &[u8], at: usize, quote: u8) -> Option<usize> {
                 [b'\r', b'\n', ..] => 3,
                 _ => return None,
             },
+            // Visual Basic goes on to the next line after a lone underscore.
+            b'_' if joined => {
+                let blanks = hay[i + 1..].iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r')).count();
+                (hay.get(i + 1 + blanks) == Some(&b'\n')).then_some(blanks + 2)?
+            }
             _ if !joined => {
                 joined = true;
                 OPERATORS.iter().find(|op| hay[i..].starts_with(op))?.len()

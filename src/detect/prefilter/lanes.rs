@@ -170,6 +170,11 @@ pub(super) unsafe fn avx2(block: &[u8], windows: &Windows) -> Masks {
         put(&mut m.solid, _mm256_movemask_epi8(_mm256_cmpeq_epi8(loose, zero)) as u32);
         // Plain loops: a closure handed to a function of the standard library would not be compiled
         // for AVX2, and each of its instructions would become a call.
+        let mut nibbles = [(zero, zero); WIDTH];
+        for (k, n) in nibbles.iter_mut().enumerate() {
+            let v = if k == 0 { _mm256_or_si256(bytes, fold) } else { _mm256_or_si256(load(k), fold) };
+            *n = (lows(v), highs(v));
+        }
         let mut any = zero;
         for bank in &windows.banks {
             let mut all = _mm256_set1_epi8(-1);

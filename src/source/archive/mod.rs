@@ -51,7 +51,7 @@ impl Default for Budget {
     }
 }
 
-/// Unpacks `input`, named `provenance`, which [`kind`] or [`ends_zip`] found to be a `kind`.
+/// Unpacks `input`, named `provenance`, which [`kind()`] or [`ends_zip`] found to be a `kind`.
 ///
 /// If nothing at all can be unpacked, its bytes are pushed as they are beside the reported failure.
 pub fn unpack(kind: Kind, input: Input<'_>, provenance: &Arc<Provenance>, budget: &Budget, sink: &dyn Sink) {

@@ -1,0 +1,80 @@
+//! One pass over the sources, with progress and signals.
+
+use super::settings::Settings;
+use super::{progress::Progress, signal, usage};
+use anyhow::Result;
+use keywheel::model::{Provenance, RawPath, Sink, SkipReason, Skipped};
+use keywheel::scan::{Collector, Outcome};
+use keywheel::source;
+use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+/// How often signals are looked at and progress is drawn.
+const BEAT: Duration = Duration::from_millis(50);
+
+/// What a pass gave.
+pub(crate) struct Pass {
+    /// Findings at or above the floors, coverage, near misses.
+    pub(crate) outcome: Outcome,
+    /// Findings below the floors.
+    pub(crate) below: u64,
+    /// The exit code of a signal that ended it.
+    pub(crate) signal: Option<u8>,
+}
+
+/// Reads everything that the settings name.
+pub(crate) fn run(settings: Settings) -> Result<Pass> {
+    let collector = Collector::new(settings.detector, settings.options);
+    signal::watch();
+    let (done, ended) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let mut progress = Progress::new(settings.quiet);
+        let shared = &collector;
+        scope.spawn(move || {
+            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(BEAT) {
+                if signal::caught().is_some() {
+                    shared.stop();
+                }
+                progress.draw(|| shared.progress());
+            }
+            progress.clear();
+        });
+        // Dropped on every way out, which ends the watcher.
+        let _done = done;
+        settings.paths.iter().try_for_each(|path| push(path, &settings.files, &collector))
+    })?;
+    if signal::caught().is_some() {
+        collector.stop();
+    }
+    let interrupted = collector.interrupted();
+    let mut outcome = collector.finish();
+    if interrupted && !outcome.coverage.skipped.contains_key(&SkipReason::Budget) {
+        outcome.coverage.skip(unread(Path::new("."), stopped_by()));
+        outcome.coverage.settle();
+    }
+    let (confidence, severity) = settings.floors;
+    let all = outcome.findings.len();
+    outcome.findings.retain(|f| f.confidence >= confidence && f.severity >= severity);
+    Ok(Pass { below: (all - outcome.findings.len()) as u64, outcome, signal: signal::caught() })
+}
+
+fn push(path: &Path, files: &source::Options, collector: &Collector) -> Result<()> {
+    if collector.stopped() {
+        collector.skipped(unread(path, stopped_by()));
+    } else if path.as_os_str() == "-" {
+        source::stdin(files, collector);
+    } else {
+        source::walk(path, files, collector).map_err(usage)?;
+    }
+    Ok(())
+}
+
+fn stopped_by() -> &'static str {
+    if signal::caught().is_some() { "a signal ended the scan" } else { "the time of --budget was spent" }
+}
+
+fn unread(path: &Path, detail: &str) -> Skipped {
+    let provenance = Provenance::file(RawPath::from_path(path));
+    Skipped { provenance, reason: SkipReason::Budget, detail: format!("{detail} before all of it was read") }
+}

@@ -1,0 +1,164 @@
+//! What a run uses: the command line over the configuration file over the defaults.
+
+use super::args::Selection;
+use super::usage;
+use anyhow::Result;
+use keywheel::config::Config;
+use keywheel::detect::Detector;
+use keywheel::model::{Confidence, FingerprintKey, Severity};
+use keywheel::rule::RuleSet;
+use keywheel::scan::{Allow, Baseline, Options};
+use keywheel::source;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The configuration that is used without being named.
+const CONFIG: &str = "keywheel.toml";
+/// Most bytes of a configuration or baseline.
+const MOST: u64 = 256 << 20;
+
+/// The settled choice.
+pub(crate) struct Settings {
+    /// The configuration's own words, for what only one subcommand uses.
+    pub(crate) config: Config,
+    /// Finds.
+    pub(crate) detector: Detector,
+    /// How findings are treated.
+    pub(crate) options: Options,
+    /// How files are read.
+    pub(crate) files: source::Options,
+    /// Where.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Lowest confidence and severity.
+    pub(crate) floors: (Confidence, Severity),
+    /// The baseline's file.
+    pub(crate) baseline: Option<PathBuf>,
+    /// Whether to keep the terminal quiet.
+    pub(crate) quiet: bool,
+}
+
+impl Settings {
+    /// Reads the configuration and settles everything but the baseline's content.
+    pub(crate) fn new(args: &Selection) -> Result<Self> {
+        let (config, home) = config(args)?;
+        let paths = |list: &[PathBuf]| list.iter().map(|p| home.join(p)).collect::<Vec<_>>();
+        let mut rule_paths = paths(&config.scan.rules);
+        rule_paths.extend_from_slice(&args.rules.rule_paths);
+        for path in args.paths.iter().filter(|p| p.as_os_str() != "-") {
+            fs::metadata(path).map_err(|e| usage(format!("cannot read `{}`: {e}", path.display())))?;
+        }
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let files = source::Options {
+            exclude: config.scan.exclude.iter().chain(&args.exclude).cloned().collect(),
+            gitignore: args.gitignore.or(config.scan.gitignore).unwrap_or(false),
+            max_file_size: args.max_file_size.or(config.scan.max_file_size).unwrap_or(u64::MAX),
+            jobs: args.jobs.unwrap_or_else(cores).max(1),
+            archives: args.no_archives.map(|no| !no).or(config.scan.archives).unwrap_or(true),
+            ..source::Options::default()
+        };
+        let options = Options {
+            inline_allow: args.no_inline_allow.map(|no| !no).or(config.scan.inline_allow).unwrap_or(true),
+            allow: config.allow.iter().map(|a| a.0.clone()).collect(),
+            today: jiff::Zoned::now().date().to_string(),
+            deadline: args.budget.map(|b| Instant::now() + b),
+            ..Options::default()
+        };
+        let floors = (
+            args.min_confidence.or(config.scan.min_confidence).unwrap_or(Confidence::Medium),
+            args.min_severity.or(config.scan.min_severity).unwrap_or(Severity::Info),
+        );
+        let baseline = args.baseline.clone().or_else(|| config.scan.baseline.as_ref().map(|p| home.join(p)));
+        Ok(Settings {
+            detector: Detector::new(Arc::new(rules(&rule_paths, &args.rules.only)?)),
+            options,
+            files,
+            paths: args.paths.clone(),
+            floors,
+            baseline,
+            quiet: args.quiet,
+            config,
+        })
+    }
+
+    /// Reads the baseline, if one is named, and takes its key.
+    pub(crate) fn load_baseline(&mut self) -> Result<()> {
+        if let Some(path) = &self.baseline {
+            let baseline = read_baseline(path)?;
+            self.options.key = baseline.key().unwrap_or_default();
+            self.options.baseline = baseline;
+        }
+        check_keys(&self.options.allow, &self.options.key)
+    }
+}
+
+/// The rules of a run: embedded, then the user's over them, then the choice among them.
+pub(crate) fn rules(paths: &[PathBuf], only: &[String]) -> Result<RuleSet> {
+    let mut rules = RuleSet::embedded();
+    for path in paths {
+        rules.add_path(path).map_err(usage)?;
+    }
+    if !only.is_empty() {
+        rules.keep(only).map_err(usage)?;
+    }
+    rules.check_partners().map_err(usage)?;
+    Ok(rules)
+}
+
+/// Reads a baseline; what is wrong with it is named by file and line.
+pub(crate) fn read_baseline(path: &Path) -> Result<Baseline> {
+    let text = read(path).map_err(|e| {
+        usage(format!(
+            "cannot read the baseline `{}`: {e}; make one with `keywheel baseline create`",
+            path.display()
+        ))
+    })?;
+    Baseline::parse(&text).map_err(|e| {
+        let told = e.to_string();
+        usage(format!("{}:{}", path.display(), told.strip_prefix("line ").unwrap_or(&told)))
+    })
+}
+
+/// The configuration, and the folder that its paths are relative to.
+fn config(args: &Selection) -> Result<(Config, PathBuf)> {
+    let path = match &args.config {
+        _ if args.no_config => return Ok(Default::default()),
+        Some(path) if !path.as_os_str().is_empty() => path.clone(),
+        _ => {
+            let path = PathBuf::from(CONFIG);
+            match fs::symlink_metadata(&path) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Default::default()),
+                // A pipe of that name would never end.
+                Ok(_) if !fs::metadata(&path).is_ok_and(|m| m.is_file()) => {
+                    return Err(usage(format!("{CONFIG} is no file; remove it, or pass --no-config")));
+                }
+                _ => path,
+            }
+        }
+    };
+    let text =
+        read(&path).map_err(|e| usage(format!("cannot read the configuration `{}`: {e}", path.display())))?;
+    let config = Config::parse(&path, &text).map_err(usage)?;
+    Ok((config, path.parent().map(Path::to_owned).unwrap_or_default()))
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(MOST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// A fingerprint made with another key would silently accept nothing.
+fn check_keys(allow: &[Allow], key: &FingerprintKey) -> Result<()> {
+    match allow.iter().filter_map(|a| a.fingerprint.as_ref()).find(|f| f.key_id() != key.id()) {
+        Some(f) => Err(usage(format!(
+            "the configuration allows {f}, made with the key `{}`; this run's key is `{}`: take the fingerprint \
+             from a scan with the same baseline",
+            f.key_id(),
+            key.id()
+        ))),
+        None => Ok(()),
+    }
+}

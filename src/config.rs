@@ -1,0 +1,212 @@
+//! `keywheel.toml`: how a project wants to be scanned. Parsing only; finding and reading the file is
+//! the command's work. Paths in it are relative to its own folder, which the command resolves.
+
+use crate::model::{Confidence, Fingerprint, Severity};
+use crate::scan::Allow;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use std::path::{Path, PathBuf};
+
+/// A configuration file. Whatever it does not name is left to the command line and the defaults.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What is read and what counts.
+    #[serde(default)]
+    pub scan: Scan,
+    /// Accepted findings, beside those of the baseline.
+    #[serde(default)]
+    pub allow: Vec<Accepted>,
+}
+
+/// The table `[scan]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Scan {
+    /// Globs left out, relative to the scanned folder; those of the command line are added.
+    #[serde(deserialize_with = "globs")]
+    pub exclude: Vec<String>,
+    /// Whether what git ignores is left out.
+    pub gitignore: Option<bool>,
+    /// Rule files and folders beside the embedded ones; those of the command line come after.
+    pub rules: Vec<PathBuf>,
+    /// Lowest confidence to report.
+    #[serde(deserialize_with = "word")]
+    pub min_confidence: Option<Confidence>,
+    /// Lowest severity to report.
+    #[serde(deserialize_with = "word")]
+    pub min_severity: Option<Severity>,
+    /// Which findings make the exit code 1.
+    #[serde(deserialize_with = "word")]
+    pub fail_on: Option<FailOn>,
+    /// The baseline file.
+    pub baseline: Option<PathBuf>,
+    /// Largest file to read, in bytes; in the file a number, or text such as `10M`.
+    #[serde(deserialize_with = "bytes")]
+    pub max_file_size: Option<u64>,
+    /// Whether archives are opened.
+    pub archives: Option<bool>,
+    /// Whether comments in the scanned text may accept findings.
+    pub inline_allow: Option<bool>,
+}
+
+/// When findings make the exit code 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailOn {
+    /// Findings that neither baseline nor an allowance covers.
+    New,
+    /// Findings that were verified to work.
+    Active,
+    /// Any finding, known or not.
+    Any,
+    /// Never.
+    None,
+}
+
+impl std::str::FromStr for FailOn {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "new" => Ok(FailOn::New),
+            "active" => Ok(FailOn::Active),
+            "any" => Ok(FailOn::Any),
+            "none" => Ok(FailOn::None),
+            _ => Err(format!("`{text}` is not one of new, active, any, none")),
+        }
+    }
+}
+
+/// An entry of `[[allow]]`, checked.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Entry")]
+pub struct Accepted(pub Allow);
+
+/// An entry as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    fingerprint: Option<String>,
+    rule: Option<String>,
+    #[serde(default)]
+    paths: Vec<String>,
+    reason: String,
+    #[serde(default)]
+    owner: String,
+    #[serde(default)]
+    until: String,
+}
+
+impl TryFrom<Entry> for Accepted {
+    type Error = String;
+
+    fn try_from(e: Entry) -> Result<Self, String> {
+        if e.fingerprint.is_none() && e.rule.is_none() && e.paths.is_empty() {
+            return Err(
+                "the entry would accept everything; give it a `fingerprint`, a `rule` or `paths`".into()
+            );
+        }
+        if e.reason.trim().is_empty() {
+            return Err("`reason` is empty; say why this is accepted".into());
+        }
+        if !e.until.is_empty() && (e.until.len() != 10 || e.until.parse::<jiff::civil::Date>().is_err()) {
+            return Err(format!("until = `{}` is no date; write it as YYYY-MM-DD", e.until));
+        }
+        let fingerprint = e.fingerprint.map(|f| {
+            Fingerprint::parse(&f).ok_or_else(|| format!("`{f}` is no fingerprint; copy one from a report"))
+        });
+        let mut set = globset::GlobSetBuilder::new();
+        for text in &e.paths {
+            set.add(glob(text)?);
+        }
+        let set = set.build().map_err(|e| e.to_string())?;
+        Ok(Accepted(Allow {
+            fingerprint: fingerprint.transpose()?,
+            rule: e.rule,
+            paths: (!e.paths.is_empty()).then_some(set),
+            reason: e.reason,
+            owner: e.owner,
+            until: e.until,
+        }))
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}:{line}:{column}: {message}", path = path.display())]
+pub struct ConfigError {
+    /// The file.
+    pub path: PathBuf,
+    /// From 1.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+    /// What is wrong and how to cure it.
+    pub message: String,
+}
+
+impl Config {
+    /// Reads the text of the file at `path`, which is used for messages only.
+    ///
+    /// # Errors
+    /// The first fault, with its place.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|e| {
+            let at = e.span().map_or(0, |s| s.start).min(text.len());
+            let before = text.get(..at).unwrap_or(text);
+            ConfigError {
+                path: path.to_owned(),
+                line: before.matches('\n').count() + 1,
+                column: before.chars().rev().take_while(|&c| c != '\n').count() + 1,
+                message: e.message().to_owned(),
+            }
+        })
+    }
+}
+
+/// `10M` → bytes. `K`, `M` and `G` are powers of 1024.
+///
+/// # Errors
+/// Text that is no size, or more than 64 bits hold.
+pub fn size(text: &str) -> Result<u64, String> {
+    let bare = text.strip_suffix(['b', 'B']).unwrap_or(text);
+    let (digits, factor) = match bare.char_indices().last() {
+        Some((i, 'k' | 'K')) => (&bare[..i], 1 << 10),
+        Some((i, 'm' | 'M')) => (&bare[..i], 1 << 20),
+        Some((i, 'g' | 'G')) => (&bare[..i], 1u64 << 30),
+        _ => (bare, 1),
+    };
+    let n: u64 = digits.parse().map_err(|_| format!("`{text}` is no size; write 500K, 10M or 2G"))?;
+    n.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large"))
+}
+
+fn glob(text: &str) -> Result<globset::Glob, String> {
+    let built = globset::GlobBuilder::new(text).literal_separator(true).build();
+    built.map_err(|e| format!("`{text}` is not a glob: {}", e.kind()))
+}
+
+fn globs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let list = Vec::<String>::deserialize(from)?;
+    list.iter().try_for_each(|text| glob(text).map(drop)).map_err(D::Error::custom)?;
+    Ok(list)
+}
+
+fn word<'de, D: Deserializer<'de>, T: std::str::FromStr<Err = String>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    String::deserialize(from)?.parse().map(Some).map_err(D::Error::custom)
+}
+
+fn bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a size is a number of bytes, or text such as \"10M\"")]
+    enum Size {
+        Number(u64),
+        Text(String),
+    }
+    match Size::deserialize(from)? {
+        Size::Number(n) => Ok(Some(n)),
+        Size::Text(text) => size(&text).map(Some).map_err(D::Error::custom),
+    }
+}
+
+#[cfg(test)]
+mod tests;

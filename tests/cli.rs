@@ -1,0 +1,218 @@
+//! The command as a process: exit codes, baseline, configuration, and what it does with hostile input.
+#![allow(clippy::unwrap_used)]
+
+#[cfg(unix)]
+#[path = "cli/hostile.rs"]
+mod hostile;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const FORMATS: [&str; 9] = ["text", "json", "jsonl", "sarif", "csv", "junit", "markdown", "github", "gitlab"];
+
+/// A made-up key with a valid checksum, put together at run time.
+fn key(n: usize) -> String {
+    let (name, text) =
+        keywheel::rule::embedded_texts().iter().find(|(name, _)| *name == "github.toml").unwrap();
+    let examples = keywheel::scan::check::examples(Path::new(name), text).unwrap();
+    let of_rule = examples.iter().filter(|(rule, _)| rule == "github-pat-classic");
+    String::from_utf8(of_rule.map(|(_, e)| e.value.clone()).nth(n).unwrap()).unwrap()
+}
+
+/// A folder that goes away with its owner.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("keywheel-cli-{}-{n}", std::process::id()));
+        fs::create_dir_all(path.join("tree")).unwrap();
+        Folder(path)
+    }
+
+    fn put(&self, name: impl AsRef<Path>, text: impl AsRef<[u8]>) -> &Self {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keywheel"));
+        command.args(args).current_dir(&self.0).env_clear().stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        Output::of(self.command(args).output().unwrap())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[derive(Debug)]
+struct Output {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Output {
+    fn of(output: std::process::Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Output {
+            code: output.status.code().unwrap_or(-1),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        }
+    }
+
+    #[track_caller]
+    fn gives(self, code: i32, err: &str) -> Self {
+        assert!(self.code == code && self.err.contains(err), "expected {code} and {err:?}, got {self:#?}");
+        self
+    }
+}
+
+#[test]
+fn exit_codes() {
+    let f = Folder::new();
+    f.put("clean/a", "nothing").put("tree/a", format!("token = {}\n", key(0)));
+    f.put("torn/a.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03torn");
+    f.run(&["scan", "clean"]).gives(0, "");
+    f.run(&["scan", "tree"]).gives(1, "");
+    f.run(&["scan", "tree", "torn"]).gives(1, "");
+    f.run(&["scan", "torn"]).gives(3, "");
+    f.run(&["scan", "clean", "--budget", "0s"]).gives(3, "");
+    f.run(&["scan", "clean/a", "--budget", "0s"]).gives(3, "");
+    f.run(&["scan", "tree", "--exit-zero"]).gives(0, "");
+    f.run(&["scan", "tree", "--fail-on", "none"]).gives(0, "");
+    f.run(&["scan", "tree", "--fail-on", "active"]).gives(0, "");
+    f.run(&["scan", "clean", "missing"]).gives(2, "cannot read `missing`");
+    f.run(&["scan", "--no-such-option"]).gives(2, "");
+    f.run(&["scan", "--format", "wrong"]).gives(2, "there is no format `wrong`");
+    f.run(&["scan", "clean", "--exclude", "a{b"]).gives(2, "is not a glob");
+    f.run(&["scan", "clean", "--baseline", "missing"]).gives(2, "cannot read the baseline `missing`");
+    f.run(&["scan", "tree", "-o", "no/where"]).gives(4, "there is no folder no");
+    f.run(&["scan", "tree", "-o", "clean"]).gives(4, "it is a folder");
+}
+
+#[test]
+fn a_baseline_knows_values_not_places() {
+    let f = Folder::new();
+    f.put("tree/a.env", format!("A={}\nB={}\n", key(0), key(1)));
+    let baseline = ["--baseline", "base"];
+    let with = |args: &[&'static str]| f.run(&[args, &baseline].concat());
+    with(&["baseline", "create", "tree", "--owner", "ops", "--reason", "planned"]).gives(0, "base: 2 added");
+    with(&["baseline", "create", "tree"]).gives(2, "is there already");
+    let text = fs::read_to_string(f.0.join("base")).unwrap();
+    assert!(text.contains("owner=ops reason=planned") && !text.contains(&key(0)), "{text}");
+    // The baseline itself is no finding.
+    f.run(&["scan", "base", "--min-confidence", "low"]).gives(0, "");
+    with(&["scan", "tree"]).gives(0, "");
+    f.run(&["scan", "tree"]).gives(1, "");
+    with(&["scan", "tree", "--fail-on", "any"]).gives(1, "");
+    fs::remove_file(f.0.join("tree/a.env")).unwrap();
+    f.put("tree/moved.txt", format!("\n\nx = '{}'\n\n y: {}\n", key(1), key(0)));
+    with(&["scan", "tree"]).gives(0, "");
+    f.put("tree/moved.txt", format!("A={}\nB={}\n", key(0), key(2)));
+    with(&["scan", "tree"]).gives(1, "");
+    with(&["baseline", "update", "tree", "--owner", "new"]).gives(0, "1 added, 1 kept, 1 dropped");
+    with(&["scan", "tree"]).gives(0, "");
+    let text = fs::read_to_string(f.0.join("base")).unwrap();
+    assert!(text.contains("owner=ops") && text.contains("owner=new"), "{text}");
+    f.put("base", format!("{text}nonsense\n"));
+    with(&["scan", "tree"]).gives(2, "base:4: `nonsense`");
+    f.put("base", "[]");
+    with(&["scan", "tree"]).gives(2, "base:1: not a baseline");
+}
+
+#[test]
+fn an_incomplete_update_drops_nothing() {
+    let f = Folder::new();
+    f.put("tree/a", format!("A={}\n", key(0)));
+    f.run(&["baseline", "create", "tree", "--baseline", "base"]).gives(0, "1 added");
+    f.put("tree/a", "").put("tree/a.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03torn");
+    f.run(&["baseline", "update", "tree", "--baseline", "base"]).gives(3, "1 not seen, but kept");
+    assert!(fs::read_to_string(f.0.join("base")).unwrap().contains("rule=github-pat-classic"));
+}
+
+#[test]
+fn comments_accept_are_counted_and_can_be_forbidden() {
+    let f = Folder::new();
+    f.put("tree/a", format!("A={} # keywheel:allow reason=a test\n", key(0)));
+    let seen = f.run(&["scan", "tree", "--format", "jsonl"]).gives(0, "");
+    assert!(seen.out.contains("suppressed"), "{}", seen.out);
+    f.run(&["scan", "tree", "--no-inline-allow"]).gives(1, "");
+    f.put("keywheel.toml", "[scan]\ninline-allow = false\n");
+    f.run(&["scan", "tree"]).gives(1, "");
+    f.run(&["scan", "tree", "--no-inline-allow=false"]).gives(0, "");
+    f.run(&["scan", "tree", "--no-config"]).gives(0, "");
+}
+
+#[test]
+fn configuration() {
+    let f = Folder::new();
+    f.put("tree/a/key", format!("A={}\n", key(0)));
+    let with = |text: &str| {
+        f.put("keywheel.toml", text);
+        f.run(&["scan", "tree"])
+    };
+    with("[scan]\nexclude = ['a']\n").gives(0, "");
+    with("[scan]\nfail-on = 'none'\n").gives(0, "");
+    f.run(&["scan", "tree", "--fail-on", "new"]).gives(1, "");
+    with("[scan]\nmax-file-size = 3\n").gives(3, "");
+    with("[[allow]]\npaths = ['a/**']\nreason = 'made up'\n").gives(0, "");
+    with("[[allow]]\nrule = 'github-pat-classic'\nreason = 'made up'\nuntil = '2020-01-01'\n").gives(1, "");
+    with("[[allow]]\nrule = 'github-pat-classic'\nreason = 'made up'\n").gives(0, "");
+    with("[[allow]]\nreason = 'made up'\n").gives(2, "keywheel.toml:1:1: the entry would accept everything");
+    with("[scan]\n\nexclude_ = []\n").gives(2, "keywheel.toml:3:1: unknown field");
+    with("[scan]\n\"\\u001b\\n::error\" = 1\n").gives(2, "\\u{1b}\\u{a}::error");
+    let other = format!("kw1:00000000:{}", "0".repeat(32));
+    with(&format!("[[allow]]\nfingerprint = '{other}'\nreason = 'x'\n")).gives(2, "made with the key");
+    f.put("sub/own.toml", "[scan]\nbaseline = 'base'\n");
+    f.run(&["scan", "tree", "--config", "sub/own.toml"]).gives(2, "sub/base");
+    f.put("broken.toml", "[");
+    let named = f.command(&["scan", "tree"]).env("KEYWHEEL_CONFIG", "broken.toml").output().unwrap();
+    Output::of(named).gives(2, "broken.toml:1:");
+    f.run(&["scan", "tree", "--config", "missing.toml"]).gives(2, "cannot read the configuration");
+}
+
+#[test]
+fn colours_follow_the_environment() {
+    let f = Folder::new();
+    f.put("tree/a", format!("A={}\n", key(0)));
+    let colored = |vars: &[(&str, &str)]| {
+        let output = f.command(&["scan", "tree"]).envs(vars.iter().copied()).output().unwrap();
+        Output::of(output).out.contains("\x1b[")
+    };
+    assert!(!colored(&[]) && colored(&[("CLICOLOR_FORCE", "1")]));
+    assert!(!colored(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+}
+
+#[test]
+fn completions_and_manual() {
+    let f = Folder::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(f.run(&["completions", shell]).gives(0, "").out.contains("baseline"), "{shell}");
+    }
+    assert!(f.run(&["man"]).gives(0, "").out.contains(".TH keywheel 1"));
+    assert!(f.run(&["man", "baseline", "create"]).gives(0, "").out.contains("owner"));
+    f.run(&["man", "nothing"]).gives(2, "there is no command `nothing`");
+}
+
+#[test]
+fn standard_input() {
+    let f = Folder::new();
+    let mut child = f.command(&["scan", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    write!(child.stdin.take().unwrap(), "A={}", key(0)).unwrap();
+    Output::of(child.wait_with_output().unwrap()).gives(1, "");
+}

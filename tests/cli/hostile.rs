@@ -1,0 +1,157 @@
+//! Secrets stay inside, and input that means harm does none.
+
+use super::{FORMATS, Folder, Output, key};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Names of files that try to act: escapes, line breaks, workflow commands, markup, formulas.
+const NAMES: [&[u8]; 7] = [
+    b"a\x1b[31mred",
+    b"b\n::error file=x::owned",
+    b"::error::owned",
+    b"##[error]owned",
+    b"<script>alert(1)<!--",
+    b"=cmd|owned",
+    b"invalid\xff\xfe",
+];
+
+#[test]
+fn no_output_holds_a_secret() {
+    let f = Folder::new();
+    let keys: Vec<String> = (0..3).map(key).collect();
+    f.put("tree/a", format!("A={} {} # {}\n", keys[0], keys[1], keys[2]));
+    f.put(format!("tree/{}.txt", keys[0]), format!("token = \"{}\"\npassword = 'hunter2hunter'\n", keys[0]));
+    for format in FORMATS {
+        let seen = f.run(&["scan", "tree", "--format", format, "--explain"]).gives(1, "");
+        f.run(&["scan", "tree", "--format", &format!("{format}=report"), "--explain"]).gives(1, "");
+        let file = fs::read_to_string(f.0.join("report")).unwrap();
+        for key in &keys {
+            for (what, text) in [("output", &seen.out), ("errors", &seen.err), ("file", &file)] {
+                assert!(!text.contains(&key[8..]), "{format}: {what} shows a key:\n{text}");
+            }
+        }
+    }
+    for args in
+        [&["baseline", "create", "tree", "--baseline", "base"][..], &["scan", "tree", "--baseline", "base"]]
+    {
+        let seen = f.run(args);
+        assert!(keys.iter().all(|k| !seen.out.contains(&k[8..]) && !seen.err.contains(&k[8..])), "{seen:?}");
+    }
+}
+
+#[test]
+fn whole_secrets_go_into_named_files_only() {
+    let f = Folder::new();
+    f.put("tree/a", format!("A={}\n", key(0)));
+    f.run(&["scan", "tree", "--show-secrets"]).gives(2, "not into a pipe");
+    f.run(&["scan", "tree", "--show-secrets", "--format", "json=x", "--format", "text"]).gives(2, "pipe");
+    f.run(&["scan", "tree", "--show-secrets", "-o", "/dev/stdout"]).gives(2, "pipe");
+    assert!(!f.0.join("x").exists());
+    f.run(&["scan", "tree", "--show-secrets", "--format", "jsonl=x"]).gives(1, "");
+    assert!(fs::read_to_string(f.0.join("x")).unwrap().contains(&key(0)));
+    let mode = fs::metadata(f.0.join("x")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o77, 0, "for its owner alone");
+}
+
+#[test]
+fn names_do_not_act() {
+    let f = Folder::new();
+    for (n, name) in NAMES.iter().enumerate() {
+        // A name cannot hold a slash.
+        let name: Vec<u8> = name.iter().map(|&b| if b == b'/' { b'_' } else { b }).collect();
+        let path = Path::new("tree").join(OsStr::from_bytes(&name));
+        f.put(path, format!("A={}\nB=ghp_{}\n", key(n % 3), "x".repeat(36)));
+    }
+    for format in FORMATS {
+        let seen = f.run(&["scan", "tree", "--format", format, "--explain"]).gives(1, "");
+        for text in [&seen.out, &seen.err] {
+            assert!(!text.contains('\x1b') && !text.contains("##[error]"), "{format}: {text}");
+            let owned = |l: &str| l.trim_start().starts_with("::error") && l.ends_with("::owned");
+            assert!(!text.lines().any(owned), "{format}: {text}");
+        }
+        if format == "markdown" {
+            assert!(!seen.out.contains("<script>"), "{}", seen.out);
+        }
+    }
+    f.run(&["scan", "no\x1b[31m\n::error::such"]).gives(2, "cannot read `no\\u{1b}[31m\\u{a}");
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_the_rest_is_found() {
+    let f = Folder::new();
+    f.put("tree/a", format!("A={}\n", key(0))).put("tree/broken.zip", b"PK\x03\x04and no more");
+    assert!(Command::new("mkfifo").arg(f.0.join("tree/pipe")).status().unwrap().success());
+    let sparse = fs::File::create(f.0.join("tree/sparse")).unwrap();
+    sparse.set_len(10 << 30).unwrap();
+    f.put("tree/locked", "x");
+    fs::set_permissions(f.0.join("tree/locked"), fs::Permissions::from_mode(0o000)).unwrap();
+    let locked = fs::File::open(f.0.join("tree/locked")).is_err();
+    let begun = Instant::now();
+    let seen = f.run(&["scan", "tree", "--max-file-size", "10M"]).gives(1, "");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    for word in ["broken", "not-a-file", "too-large"].iter().chain(locked.then_some(&"unreadable")) {
+        assert!(seen.out.contains(word), "{word}: {}", seen.out);
+    }
+    fs::remove_file(f.0.join("tree/a")).unwrap();
+    f.run(&["scan", "tree", "--max-file-size", "10M"]).gives(3, "");
+    assert!(Command::new("mkfifo").arg(f.0.join("keywheel.toml")).status().unwrap().success());
+    f.run(&["scan", "tree"]).gives(2, "keywheel.toml is no file");
+}
+
+#[test]
+fn a_full_disk_is_told_and_leaves_nothing() {
+    let f = Folder::new();
+    f.put("tree/a", format!("A={}\n", key(0)));
+    f.run(&["scan", "tree", "-o", "/dev/full"]).gives(4, "cannot write the report /dev/full: No space left");
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = f.command(&["scan", "tree"]).stdout(full).output().unwrap();
+    Output::of(output).gives(4, "cannot write the report to standard output: No space left");
+    f.run(&["scan", "tree", "-o", "report"]).gives(1, "");
+    let before = fs::read(f.0.join("report")).unwrap();
+    // A limit on the size of files stands for a disk that fills up; the old report stays.
+    let limited = "trap '' XFSZ; ulimit -f 1; exec \"$0\" scan tree --format sarif -o report";
+    let program = env!("CARGO_BIN_EXE_keywheel");
+    let output =
+        Command::new("sh").args(["-c", limited, program]).env_clear().current_dir(&f.0).output().unwrap();
+    Output::of(output).gives(4, "cannot write the report report: File too large");
+    assert_eq!(fs::read(f.0.join("report")).unwrap(), before);
+    let names: Vec<_> = fs::read_dir(&f.0).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}
+
+#[test]
+fn a_signal_ends_the_scan_in_good_order() {
+    let f = Folder::new();
+    f.put("tree/a", format!("A={}\n", key(0)));
+    // Zeroes without end: the scan is still at it when the signal comes.
+    fs::File::create(f.0.join("tree/sparse")).unwrap().set_len(1 << 40).unwrap();
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let child =
+            f.command(&["scan", "tree"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(1500));
+        let sent = Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+        let seen = Output::of(child.wait_with_output().unwrap()).gives(code, "");
+        assert!(seen.out.contains("budget") && seen.out.contains("1 finding"), "{}", seen.out);
+    }
+    let seen = f.run(&["scan", "tree", "--budget", "500ms"]).gives(1, "");
+    assert!(seen.out.contains("incomplete"), "{}", seen.out);
+}
+
+#[test]
+fn a_crash_would_leave_no_core() {
+    let f = Folder::new();
+    let mut child = f.command(&["scan", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap_or_default();
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+    // Without root the file is closed to others, which is the other half of the guard.
+    let core = limits.lines().find(|l| l.starts_with("Max core file size"));
+    assert!(core.is_none_or(|l| l.split_whitespace().nth(4) == Some("0")), "{limits}");
+}
