@@ -1,5 +1,8 @@
 //! Imports run downwards only: every `crate::` path in `src/` against the floors of the design.
 
+// A helper of a test fails as a test does.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

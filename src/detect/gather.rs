@@ -6,10 +6,11 @@ use super::pattern::{Caches, Patterns};
 use super::prefilter::{Prefilter, Visit, is_opaque};
 use crate::rule::analyse::{Gate, OPAQUE_RUN, is_base64};
 use crate::rule::{Kind, RuleSet};
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A match of a pattern with its context words in place, before any filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,11 @@ pub(crate) struct Gatherer {
 #[derive(Debug)]
 struct Needles {
     automaton: AhoCorasick,
+    texts: Vec<Vec<u8>>,
+    /// Twice as fast and slower to build than all of a small scan takes: made once so many bytes
+    /// were searched that it pays.
+    table: OnceLock<AhoCorasick>,
+    searched: AtomicUsize,
     kinds: Vec<Vec<u32>>,
     longest: usize,
 }
@@ -150,14 +156,40 @@ impl Gatherer {
                 }
                 kinds.last_mut().expect("because one was just pushed").push(kind);
             }
-            let automaton = AhoCorasick::builder()
-                .match_kind(MatchKind::Standard)
-                .ascii_case_insensitive(true)
-                .build(&texts)
-                .expect("because the needles are few and short");
-            Needles { automaton, kinds, longest: texts.iter().map(|t| t.len()).max().unwrap_or(0) }
+            let automaton = automaton(&texts, None);
+            Needles {
+                automaton,
+                kinds,
+                longest: texts.iter().map(|t| t.len()).max().unwrap_or(0),
+                texts: texts.iter().map(|t| t.to_vec()).collect(),
+                table: OnceLock::new(),
+                searched: AtomicUsize::new(0),
+            }
         })
     }
+}
+
+/// Bytes after which the faster automaton is built.
+const TABLE_PAYS: usize = 8 << 20;
+
+impl Needles {
+    fn automaton(&self, about_to_search: usize) -> &AhoCorasick {
+        if self.searched.fetch_add(about_to_search, Ordering::Relaxed) < TABLE_PAYS {
+            return &self.automaton;
+        }
+        self.table.get_or_init(|| {
+            automaton(&self.texts.iter().map(Vec::as_slice).collect::<Vec<_>>(), Some(AhoCorasickKind::DFA))
+        })
+    }
+}
+
+fn automaton(texts: &[&[u8]], kind: Option<AhoCorasickKind>) -> AhoCorasick {
+    AhoCorasick::builder()
+        .match_kind(MatchKind::Standard)
+        .kind(kind)
+        .ascii_case_insensitive(true)
+        .build(texts)
+        .expect("because the needles are few and short")
 }
 
 /// Of overlapping matches of one rule the longest secret stays; of equals the first.
@@ -206,10 +238,8 @@ impl Collect<'_> {
             let matched = whole.clone().step_by(OPAQUE_RUN).chain([whole.end - 1]);
             matched.into_iter().any(|at| is_opaque(self.hay, at))
         };
-        if matches!(self.kinds[kind].analysis.gate, Gate::Opaque { .. }) && !drawn() {
-            return Some(start);
-        }
-        if context.is_none_or(|c| context::holds(c, self.hay, &whole, &secret)) {
+        let opaque = matches!(self.kinds[kind].analysis.gate, Gate::Opaque { .. });
+        if context.is_none_or(|c| context::holds(c, self.hay, &whole, &secret)) && (!opaque || drawn()) {
             self.raws.push(Raw { kind, secret, whole });
         }
         Some(start)
@@ -230,7 +260,7 @@ impl Collect<'_> {
         }
         if to > known.range.end {
             let start = known.range.end.saturating_sub(needles.longest).max(known.range.start);
-            for hit in needles.automaton.find_overlapping_iter(&self.hay[start..to]) {
+            for hit in needles.automaton(to - start).find_overlapping_iter(&self.hay[start..to]) {
                 if start + hit.end() > known.range.end {
                     known.hits.push_back((start + hit.start()..start + hit.end(), hit.pattern().as_usize()));
                 }

@@ -73,7 +73,9 @@ pub struct Collector {
 
 #[derive(Default)]
 struct State {
-    findings: AHashMap<Fingerprint, (Finding, usize)>,
+    /// Where in `findings` each value stands. Findings are large, and a table keeps room to spare.
+    places: AHashMap<Fingerprint, usize>,
+    findings: Vec<(Finding, usize)>,
     coverage: Coverage,
     near: Vec<NearMiss>,
 }
@@ -115,10 +117,10 @@ impl Collector {
 
     /// The result, in an order that depends on the input alone.
     pub fn finish(self) -> Outcome {
-        let State { findings, mut coverage, mut near } =
+        let State { findings, mut coverage, mut near, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         coverage.settle();
-        let mut findings: Vec<Finding> = findings.into_values().map(|(f, _)| f).collect();
+        let mut findings: Vec<Finding> = findings.into_iter().map(|(f, _)| f).collect();
         for f in &mut findings {
             f.occurrences.sort_by(|a, b| {
                 (&a.provenance, &a.location, &a.via).cmp(&(&b.provenance, &b.location, &b.via))
@@ -169,6 +171,13 @@ impl Collector {
             found.iter().filter(|f| self.reports(f)).map(|f| f.span.clone()).collect();
         spans.extend(found.iter().flat_map(|f| f.parts.iter().map(|p| p.span.clone())));
         spans.sort_by_key(|s| (s.start, s.end));
+        spans.dedup_by(|next, kept| {
+            let joined = next.start <= kept.end;
+            if joined {
+                kept.end = kept.end.max(next.end);
+            }
+            joined
+        });
         let mut locator = Locator::new(blob.bytes, blob.part);
         let mut drafts = Vec::new();
         for found in found {
@@ -259,12 +268,13 @@ impl Collector {
             notes: found.notes,
             occurrences: vec![occurrence],
         };
-        match state.findings.entry(fingerprint) {
+        match state.places.entry(fingerprint) {
             std::collections::hash_map::Entry::Vacant(slot) => {
-                slot.insert((fresh, found.kind));
+                slot.insert(state.findings.len());
+                state.findings.push((fresh, found.kind));
             }
-            std::collections::hash_map::Entry::Occupied(mut slot) => {
-                let (known, kind) = slot.get_mut();
+            std::collections::hash_map::Entry::Occupied(slot) => {
+                let (known, kind) = &mut state.findings[*slot.get()];
                 let (mut best, mut rest) = (fresh, None);
                 std::mem::swap(known, &mut best);
                 // `known` is the fresh one now; keep whichever says more and fold the other in.

@@ -9,7 +9,7 @@ const AFTER: usize = 40;
 /// What stands for a secret.
 const HIDDEN: &str = "[redacted]";
 
-/// The line around `span` with every span of `secrets` replaced (sorted by start), and every
+/// The line around `span` with every span of `secrets` replaced (sorted, disjoint), and every
 /// literal repetition of `value` too. `shown` stands in the place of the secret itself.
 pub(super) fn excerpt(
     bytes: &[u8],
@@ -40,7 +40,7 @@ pub(super) fn excerpt(
 /// Appends a stretch with the secrets in it hidden, and control characters escaped.
 fn push(text: &mut String, bytes: &[u8], stretch: Range<usize>, secrets: &[Range<usize>], value: &[u8]) {
     let mut at = stretch.start;
-    let first = secrets.partition_point(|s| s.start < stretch.start.saturating_sub(1 << 16));
+    let first = secrets.partition_point(|s| s.end <= stretch.start);
     for secret in
         secrets[first..].iter().take_while(|s| s.start < stretch.end).filter(|s| s.end > stretch.start)
     {

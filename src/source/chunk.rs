@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 /// Most bytes in one part.
-pub const CHUNK: usize = 4 << 20;
+pub const CHUNK: usize = 2 << 20;
 
 /// Bytes that two neighbouring parts share; half of them are the first one's trail, half the second
 /// one's lead (up to three more, so that no part begins inside a UTF-8 sequence).
@@ -182,6 +182,7 @@ impl Cutter {
         let part = Part { base, lead: self.lead, trail: 0, lines, column };
         if end.is_some() {
             self.mark.advance(&buffer[..filled]);
+            self.lead = 0;
             return (part, filled, end);
         }
         let owned = self.chunk - self.half;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Files up to this size are read whole; larger ones in overlapping parts.
-pub const WHOLE: u64 = 8 << 20;
+pub const WHOLE: u64 = 2 << 20;
 
 /// What of a tree to read.
 #[derive(Clone, Debug)]

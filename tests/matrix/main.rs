@@ -4,6 +4,9 @@
 //! `KEYWHEEL_MATRIX_OUT=folder cargo test --test matrix` leaves the files and `manifest.json` there,
 //! for `benches/matrix.py`.
 
+// A helper of a test fails as a test does.
+#![allow(clippy::unwrap_used)]
+
 mod cases;
 mod pack;
 
