@@ -186,7 +186,13 @@ fn gate(hir: &Hir, facts: Facts<'_>) -> Option<Gate> {
     }
     let mut both = [0; 4];
     letters(group(hir, "secret").unwrap_or(hir), &mut both, false);
-    let mixed = both[0] >> b'0' != 0 && both[1] != 0;
+    // Values of one case change class less often, and need more characters to look drawn.
+    let cases = [both[0] >> b'0' & 0x3ff, both[1] >> 1 & 0x3ff_ffff, both[1] >> 33 & 0x3ff_ffff];
+    let mixed = match cases.iter().filter(|c| **c != 0).count() {
+        3 => true,
+        2 => cases[0] != 0 && run(hir, is_base64).best() >= 32,
+        _ => false,
+    };
     let around = hir.properties().maximum_len().unwrap_or(usize::MAX);
     if mixed
         && run(hir, is_base64).best() >= OPAQUE_RUN
@@ -604,8 +610,9 @@ mod tests {
             Gate::Inside { literals: bytes(&["$2a$", "$2b$"]), back: 10 }
         );
         assert_eq!(gate_of(r"\b(?<secret>[a-z_]{20})\b", &["acme"]), Gate::Near(bytes(&["acme"])));
+        assert_eq!(gate_of(r"\b(?<secret>[a-z0-9_]{30})\b", &["acme"]), Gate::Near(bytes(&["acme"])));
         assert_eq!(
-            gate_of(r"\b(?<secret>[a-z0-9_]{30})\b", &["acme"]),
+            gate_of(r"\b(?<secret>[A-Za-z0-9_]{30})\b", &["acme"]),
             Gate::Opaque { needles: bytes(&["acme"]), around: 0 }
         );
         assert_eq!(gate_of(r"\b(?<secret>ac://[a-z]{4}:[a-z-]{22})", &[]), Gate::Word(bytes(&["ac://"])));

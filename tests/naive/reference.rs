@@ -30,6 +30,8 @@ impl Naive {
             at = found.start() + 1;
             let secret = regex.captures_at(hay, found.start()).unwrap().name("secret").unwrap().range();
             let near = rule.context.as_ref().is_none_or(|c| word_near(c, hay, &found.range(), &secret));
+            let drawn = !matches!(rule.analysis.gate, Gate::Opaque { .. }) || drawn(hay, &found.range());
+            let near = near && drawn;
             // The declared bound of a block rule is part of its pattern.
             if near && found.len() <= rule.analysis.max_len {
                 out.push(Raw { kind, secret, whole: found.range() });
@@ -90,6 +92,27 @@ fn word_near(context: &Context, hay: &[u8], whole: &Range<usize>, secret: &Range
             })
         })
     })
+}
+
+/// Whether a run of at least twenty base64 characters touches the match and changes class, from
+/// letter of either case or digit to another, at least four times: the engine's test for values
+/// that hold no long alphanumeric run.
+fn drawn(hay: &[u8], touching: &Range<usize>) -> bool {
+    let member = |b: u8| b.is_ascii_alphanumeric() || b"_-+/".contains(&b);
+    let class = |b: u8| (b.is_ascii_digit(), b.is_ascii_uppercase());
+    let before = hay[..touching.start].iter().rev().take_while(|b| member(**b)).count();
+    let mut start = touching.start - before;
+    while start < touching.end {
+        let len = hay[start..].iter().take_while(|b| member(**b)).count();
+        let run = &hay[start..start + len];
+        let changes =
+            run.windows(2).filter(|w| w.iter().all(u8::is_ascii_alphanumeric) && class(w[0]) != class(w[1]));
+        if len >= 20 && changes.count() >= 4 {
+            return true;
+        }
+        start += len.max(1);
+    }
+    false
 }
 
 /// A short word counts only if no letter goes on beside it; `aB` is a seam between two words.
