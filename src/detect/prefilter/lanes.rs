@@ -141,58 +141,76 @@ pub(super) unsafe fn avx2(block: &[u8], windows: &Windows) -> Masks {
     let nibble = _mm256_set1_epi8(15);
     let fold = _mm256_set1_epi8(0x20);
     let zero = _mm256_setzero_si256();
-    let mut m = Masks::default();
-    let mut half = |offset: usize| {
-        // SAFETY: offset is 0, 32 and k less than WIDTH, so that at most NEED bytes are read.
-        let load = |k: usize| unsafe { _mm256_loadu_si256(block.as_ptr().add(offset + k).cast()) };
-        let look = |t: __m256i, nibbles: __m256i| _mm256_shuffle_epi8(t, nibbles);
-        let highs = |v: __m256i| _mm256_and_si256(_mm256_srli_epi16::<4>(v), nibble);
-        let lows = |v: __m256i| _mm256_and_si256(v, nibble);
-        let bytes = load(0);
-        let class = _mm256_and_si256(look(low, lows(bytes)), look(high, highs(bytes)));
-        let none = |bits: u8| {
-            let v = _mm256_cmpeq_epi8(_mm256_and_si256(class, _mm256_set1_epi8(bits as i8)), zero);
-            _mm256_movemask_epi8(v) as u32
-        };
-        let is = |b: u8| _mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b as i8))) as u32;
-        let put = |to: &mut u64, bits: u32| *to |= u64::from(bits) << offset;
-        put(&mut m.alnum, !none(ALNUM));
-        put(&mut m.word, !none(ALNUM | UNDERSCORE));
-        put(&mut m.token, !none(ALNUM | UNDERSCORE | HYPHEN));
-        put(&mut m.base64, !none(ALNUM | UNDERSCORE | HYPHEN | PLUS_SLASH));
-        put(&mut m.quote, !none(QUOTE) | is(b'`'));
-        put(&mut m.mark, !none(MARK) | is(b'\\'));
-        let digit = !none(DIGIT);
-        let small = _mm256_movemask_epi8(_mm256_slli_epi16::<2>(bytes)) as u32;
-        put(&mut m.digit, digit);
-        put(&mut m.upper, !none(ALNUM) & !digit & !small);
-        let loose = _mm256_and_si256(look(loose_low, lows(bytes)), look(loose_high, highs(bytes)));
-        put(&mut m.solid, _mm256_movemask_epi8(_mm256_cmpeq_epi8(loose, zero)) as u32);
-        // Plain loops: a closure handed to a function of the standard library would not be compiled
-        // for AVX2, and each of its instructions would become a call.
-        let mut nibbles = [(zero, zero); WIDTH];
-        for (k, n) in nibbles.iter_mut().enumerate() {
-            let v = if k == 0 { _mm256_or_si256(bytes, fold) } else { _mm256_or_si256(load(k), fold) };
-            *n = (lows(v), highs(v));
-        }
-        let mut any = zero;
-        for bank in &windows.banks {
-            let mut all = _mm256_set1_epi8(-1);
-            for k in 0..WIDTH {
+    // A macro, since a closure that is called twice is not inlined, and its masks would go through
+    // memory in pieces.
+    macro_rules! half {
+        ($offset:literal) => {{
+            // SAFETY: the offset is 0 or 32 and k less than WIDTH, so that at most NEED bytes are read.
+            let load = |k: usize| unsafe { _mm256_loadu_si256(block.as_ptr().add($offset + k).cast()) };
+            let bytes = load(0);
+            let class = _mm256_and_si256(
+                _mm256_shuffle_epi8(low, _mm256_and_si256(bytes, nibble)),
+                _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble)),
+            );
+            let some = |bits: u8| {
+                let v = _mm256_cmpeq_epi8(_mm256_and_si256(class, _mm256_set1_epi8(bits as i8)), zero);
+                !(_mm256_movemask_epi8(v) as u32)
+            };
+            let is = |b: u8| _mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b as i8))) as u32;
+            let (alnum, digit) = (some(ALNUM), some(DIGIT));
+            let small = _mm256_movemask_epi8(_mm256_slli_epi16::<2>(bytes)) as u32;
+            let loose = _mm256_and_si256(
+                _mm256_shuffle_epi8(loose_low, _mm256_and_si256(bytes, nibble)),
+                _mm256_shuffle_epi8(loose_high, _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble)),
+            );
+            let solid = _mm256_movemask_epi8(_mm256_cmpeq_epi8(loose, zero)) as u32;
+            let mut nibbles = [(zero, zero); WIDTH];
+            for (k, n) in nibbles.iter_mut().enumerate() {
                 let v = _mm256_or_si256(load(k), fold);
-                let at = _mm256_and_si256(
-                    look(table(&bank.low[k]), lows(v)),
-                    look(table(&bank.high[k]), highs(v)),
-                );
-                all = _mm256_and_si256(all, at);
+                *n = (_mm256_and_si256(v, nibble), _mm256_and_si256(_mm256_srli_epi16::<4>(v), nibble));
             }
-            any = _mm256_or_si256(any, all);
-        }
-        put(&mut m.window, !(_mm256_movemask_epi8(_mm256_cmpeq_epi8(any, zero)) as u32));
-    };
-    half(0);
-    half(32);
-    m
+            let mut any = zero;
+            for bank in &windows.banks {
+                let mut all = _mm256_set1_epi8(-1);
+                for k in 0..WIDTH {
+                    let (low, high) = nibbles[k];
+                    let at = _mm256_and_si256(
+                        _mm256_shuffle_epi8(table(&bank.low[k]), low),
+                        _mm256_shuffle_epi8(table(&bank.high[k]), high),
+                    );
+                    all = _mm256_and_si256(all, at);
+                }
+                any = _mm256_or_si256(any, all);
+            }
+            let window = !(_mm256_movemask_epi8(_mm256_cmpeq_epi8(any, zero)) as u32);
+            [
+                alnum,
+                some(ALNUM | UNDERSCORE),
+                some(ALNUM | UNDERSCORE | HYPHEN),
+                some(ALNUM | UNDERSCORE | HYPHEN | PLUS_SLASH),
+                some(QUOTE) | is(b'`'),
+                some(MARK) | is(b'\\'),
+                digit,
+                alnum & !digit & !small,
+                solid,
+                window,
+            ]
+        }};
+    }
+    let (a, b) = (half!(0), half!(32));
+    let join = |i: usize| u64::from(a[i]) | u64::from(b[i]) << 32;
+    Masks {
+        alnum: join(0),
+        word: join(1),
+        token: join(2),
+        base64: join(3),
+        quote: join(4),
+        mark: join(5),
+        digit: join(6),
+        upper: join(7),
+        solid: join(8),
+        window: join(9),
+    }
 }
 
 #[cfg(test)]

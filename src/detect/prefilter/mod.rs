@@ -127,11 +127,14 @@ impl Prefilter {
                 Masks::default()
             }
         };
-        let mut now = at(0);
+        // Two places in turn, since copying freshly written masks would wait for the writes.
+        let mut masks = [at(0), Masks::default()];
         let (mut word, mut alnum, mut base64) = (0u64, 0u64, 0u64);
         let mut offset = 0;
+        let mut turn = 0;
         while offset < hay.len() {
-            let next = at(offset + 64);
+            masks[1 - turn] = at(offset + 64);
+            let (now, next) = (&masks[turn], &masks[1 - turn]);
             let starts = now.word & !(now.word << 1 | word);
             let runs = now.alnum & !(now.alnum << 1 | alnum);
             let coded = now.base64 & !(now.base64 << 1 | base64);
@@ -143,7 +146,7 @@ impl Prefilter {
             each(starts & in_a_row::<SOLID_RUN>(now.solid, next.solid), |i| self.word(hay, offset + i, to));
             let long = coded & in_a_row::<OPAQUE_RUN>(now.base64, next.base64);
             if long != 0 {
-                let pair = Pair::new(&now, &next);
+                let pair = Pair::new(now, next);
                 each(long, |i| {
                     if let Some(len) = pair.opaque(i) {
                         to.opaque(offset + i, len);
@@ -154,7 +157,7 @@ impl Prefilter {
             each(now.window, |i| self.literal(hay, offset + i, to));
             each(now.quote, |i| to.quote(offset + i));
             each(now.mark, |i| to.mark(offset + i));
-            now = next;
+            turn = 1 - turn;
             offset += 64;
         }
     }
