@@ -35,7 +35,6 @@ pub(crate) enum Command {
   cat log | keywheel scan -                  standard input
   keywheel scan --format sarif=out.sarif     SARIF to a file
   keywheel scan --baseline .keywheel-baseline --min-confidence low"))]
-    #[expect(clippy::large_enum_variant, reason = "parsed once")]
     Scan(Box<ScanArgs>),
     /// List, show and check rules
     Rules(RulesArgs),

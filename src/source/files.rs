@@ -1,7 +1,7 @@
 //! Files of a tree, single files and standard input.
 
 use super::archive::{self, Budget, Input};
-use super::chunk::Chunker;
+use super::chunk::{Chunker, End};
 use crate::model::{Blob, Provenance, RawPath, Sink, SkipReason, Skipped};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use std::fs::{File, Metadata};
@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 /// Files up to this size are read whole; larger ones in overlapping parts.
 pub const WHOLE: u64 = 2 << 20;
+
+/// Bytes of the record that ends a zip without a comment.
+const TAIL: i64 = 22;
 
 /// What of a tree to read.
 #[derive(Clone, Debug)]
@@ -147,14 +150,22 @@ pub fn stdin(options: &Options, sink: &dyn Sink) {
         };
         return sink.skipped(skipped);
     }
-    if let Some(kind) = archive::kind(&head, b"").filter(|_| options.archives && (head.len() as u64) < WHOLE)
-    {
-        return archive::unpack(kind, Input::Bytes(&head), &provenance, &options.budget, sink);
-    }
     if (head.len() as u64) < WHOLE {
-        return sink.blob(Blob::whole(&head, provenance));
+        return match archive::kind(&head, b"").filter(|_| options.archives) {
+            Some(kind) => archive::unpack(kind, Input::Bytes(&head), &provenance, &options.budget, sink),
+            None => sink.blob(Blob::whole(&head, provenance)),
+        };
     }
-    Chunker::new().run(&mut io::Cursor::new(head).chain(input), &provenance, sink);
+    let mut all = io::Cursor::new(head).chain(input);
+    if options.archives {
+        return archive::unpack_stream(&mut all, &provenance, &options.budget, sink);
+    }
+    let skipped = match Chunker::new().run(&mut all, &provenance, sink).end {
+        End::Whole => return,
+        End::Stopped => (SkipReason::Budget, String::new()),
+        End::Failed(error) => (SkipReason::Unreadable, error.to_string()),
+    };
+    sink.skipped(Skipped { provenance: (*provenance).clone(), reason: skipped.0, detail: skipped.1 });
 }
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -308,7 +319,10 @@ impl<'a> Reader<'a> {
             self.skip(name, SkipReason::Changed, "it shrank while it was read");
         }
         let provenance = Arc::new(Provenance::file(name.clone()));
-        match archive::kind(&self.buffer, name.as_bytes()).filter(|_| self.options.archives) {
+        let tail = &self.buffer[self.buffer.len().saturating_sub(TAIL as usize)..];
+        let kind = archive::kind(&self.buffer, name.as_bytes())
+            .or_else(|| archive::ends_zip(tail).then_some(archive::Kind::Zip));
+        match kind.filter(|_| self.options.archives) {
             Some(kind) => {
                 archive::unpack(
                     kind,
@@ -330,10 +344,18 @@ impl<'a> Reader<'a> {
             Ok(file) => file,
             Err(error) => return self.skip(name, SkipReason::Unreadable, &error.to_string()),
         };
-        let mut head = vec![0; 1024];
-        let n = file.read(&mut head).unwrap_or(0);
-        head.truncate(n);
-        if let Some(kind) = archive::kind(&head, name.as_bytes()).filter(|_| self.options.archives) {
+        let mut head = Vec::new();
+        if let Err(error) = (&mut file).take(archive::HEAD as u64).read_to_end(&mut head) {
+            return self.skip(name, SkipReason::Unreadable, &error.to_string());
+        }
+        // A program or script may have a zip behind it, which only the end of the file shows.
+        let mut tail = Vec::new();
+        if io::Seek::seek(&mut file, io::SeekFrom::End(-TAIL)).is_ok() {
+            let _ = (&mut file).take(TAIL as u64).read_to_end(&mut tail);
+        }
+        let kind =
+            archive::kind(&head, name.as_bytes()).or(archive::ends_zip(&tail).then_some(archive::Kind::Zip));
+        if let Some(kind) = kind.filter(|_| self.options.archives) {
             return archive::unpack(kind, Input::File(&file), &provenance, &self.options.budget, self.sink);
         }
         super::parts::push(path, metadata, self.options.jobs, &provenance, self.sink);

@@ -41,7 +41,9 @@ pub(super) fn push(
                 *end = ended;
                 (part, len)
             };
-            sink.blob(Blob { bytes: &buffer[..len], provenance: provenance.clone(), part });
+            if len > 0 {
+                sink.blob(Blob { bytes: &buffer[..len], provenance: provenance.clone(), part });
+            }
         }
     };
     std::thread::scope(|scope| {
