@@ -39,7 +39,7 @@ pub(crate) enum Command {
     /// List, show and check rules
     Rules(RulesArgs),
     /// Accept what is found today, so that only new findings count
-    Baseline(BaselineArgs),
+    Baseline(Box<BaselineArgs>),
     /// Write completions for a shell
     Completions(CompletionsArgs),
     /// Write the manual page
