@@ -1,4 +1,4 @@
-//! crates.io's trusted-publishing tokens: one character that folds the other 31 together.
+//! The trusted-publishing tokens of Rust's package registry: one character that folds the other 31 together.
 
 use super::{Checksum, Verdict, put};
 use std::ops::Range;
