@@ -1,9 +1,13 @@
 //! What every match of a pattern is guaranteed to contain, read off its syntax tree. The
 //! prefilter's gates rest on these guarantees alone, so they are sound by construction.
 
-use regex_syntax::hir::literal::{ExtractKind, Extractor};
+mod run;
+mod text;
+
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
+use run::{Run, run};
 use serde::{Deserialize, Serialize};
+use text::{Required, leading, prefixes, required};
 
 /// Token characters a gate by prefix waits for, counted from the start of the match.
 pub const PREFIX_RUN: usize = 16;
@@ -219,16 +223,6 @@ fn gate(hir: &Hir, facts: Facts<'_>) -> Option<Gate> {
     }
 }
 
-/// Every literal with which a match can begin, or `None` if there are too many or none.
-fn prefixes(hir: &Hir) -> Option<Vec<Vec<u8>>> {
-    let mut extractor = Extractor::new();
-    extractor.kind(ExtractKind::Prefix).limit_class(10).limit_literal_len(16).limit_total(512);
-    let mut seq = extractor.extract(hir);
-    seq.dedup();
-    let list: Vec<Vec<u8>> = seq.literals()?.iter().map(|l| l.as_bytes().to_vec()).collect();
-    (!list.is_empty()).then_some(list)
-}
-
 fn starts_word(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Look(Look::WordAscii | Look::WordStartAscii) => true,
@@ -254,238 +248,6 @@ pub(crate) fn is_base64(b: u8) -> bool {
 /// No white space, no control character, no quote, no bracket, no comma or semicolon, and ASCII.
 pub(crate) fn is_solid(b: u8) -> bool {
     b.is_ascii_graphic() && !b"\"'`<>()[]{},;".contains(&b)
-}
-
-/// Least number of members of a set in a row: over all of a match, at its front, at its back, anywhere.
-#[derive(Clone, Copy)]
-enum Run {
-    /// Every byte is a member; at least so many.
-    All(usize),
-    /// Some byte may not be.
-    Some { front: usize, back: usize, best: usize },
-}
-
-impl Run {
-    const NONE: Run = Run::Some { front: 0, back: 0, best: 0 };
-
-    fn front(self) -> usize {
-        match self {
-            Run::All(n) => n,
-            Run::Some { front, .. } => front,
-        }
-    }
-
-    fn back(self) -> usize {
-        match self {
-            Run::All(n) => n,
-            Run::Some { back, .. } => back,
-        }
-    }
-
-    fn best(self) -> usize {
-        match self {
-            Run::All(n) => n,
-            Run::Some { best, .. } => best,
-        }
-    }
-
-    fn then(self, next: Run) -> Run {
-        if let (Run::All(a), Run::All(b)) = (self, next) {
-            return Run::All(a + b);
-        }
-        Run::Some {
-            front: if let Run::All(n) = self { n + next.front() } else { self.front() },
-            back: if let Run::All(n) = next { n + self.back() } else { next.back() },
-            best: self.best().max(next.best()).max(self.back() + next.front()),
-        }
-    }
-
-    fn or(self, other: Run) -> Run {
-        if let (Run::All(a), Run::All(b)) = (self, other) {
-            return Run::All(a.min(b));
-        }
-        Run::Some {
-            front: self.front().min(other.front()),
-            back: self.back().min(other.back()),
-            best: self.best().min(other.best()),
-        }
-    }
-}
-
-fn run(hir: &Hir, member: fn(u8) -> bool) -> Run {
-    match hir.kind() {
-        HirKind::Empty | HirKind::Look(_) => Run::All(0),
-        HirKind::Literal(l) => {
-            l.0.iter().fold(Run::All(0), |r, &b| r.then(if member(b) { Run::All(1) } else { Run::NONE }))
-        }
-        HirKind::Class(class) => {
-            if bytes_of(class).is_some_and(|set| (0..=255u8).filter(|&b| has(&set, b)).all(member)) {
-                Run::All(1)
-            } else {
-                Run::NONE
-            }
-        }
-        HirKind::Repetition(rep) => {
-            let one = run(&rep.sub, member);
-            let min = rep.min as usize;
-            match one {
-                Run::All(n) => Run::All(n * min),
-                Run::Some { .. } if min == 0 => Run::NONE,
-                Run::Some { front, back, best } => {
-                    Run::Some { front, back, best: if min > 1 { best.max(back + front) } else { best } }
-                }
-            }
-        }
-        HirKind::Capture(c) => run(&c.sub, member),
-        HirKind::Concat(parts) => parts.iter().fold(Run::All(0), |r, p| r.then(run(p, member))),
-        HirKind::Alternation(parts) => {
-            parts.iter().map(|p| run(p, member)).reduce(Run::or).unwrap_or(Run::All(0))
-        }
-    }
-}
-
-/// Lower-case literals of which every match holds one.
-struct Required {
-    literals: Vec<Vec<u8>>,
-    /// Most bytes of the match before it.
-    back: usize,
-}
-
-/// Most spellings that one place may have.
-const SPELLINGS: usize = 64;
-
-/// The longest set of required literals that is found.
-fn required(hir: &Hir) -> Option<Required> {
-    if let Some(literals) = spelled(hir) {
-        return literals.iter().all(|l| !l.is_empty()).then_some(Required { literals, back: 0 });
-    }
-    match hir.kind() {
-        HirKind::Capture(c) => required(&c.sub),
-        HirKind::Repetition(rep) if rep.min > 0 => required(&rep.sub),
-        HirKind::Alternation(parts) => {
-            let mut all = Required { literals: Vec::new(), back: 0 };
-            for part in parts {
-                let Required { literals, back } = required(part)?;
-                all.literals.extend(literals);
-                all.back = all.back.max(back);
-            }
-            all.literals.sort();
-            all.literals.dedup();
-            (all.literals.len() <= SPELLINGS).then_some(all)
-        }
-        HirKind::Concat(parts) => {
-            let mut best: Option<Required> = None;
-            let mut keep = |candidate: Required| {
-                let score = |r: &Required| {
-                    (r.literals.iter().map(Vec::len).min().unwrap_or(0), usize::MAX - r.literals.len())
-                };
-                if best.as_ref().is_none_or(|b| score(&candidate) > score(b)) {
-                    best = Some(candidate);
-                }
-            };
-            let mut texts = vec![Vec::new()];
-            // Most bytes before this part, and before the texts that are being put together.
-            let (mut before, mut from) = (0usize, 0usize);
-            for part in parts {
-                let longest = part.properties().maximum_len().unwrap_or(usize::MAX);
-                match spelled(part).and_then(|more| product(&texts, &more)) {
-                    Some(more) => texts = more,
-                    None => {
-                        keep(Required {
-                            literals: std::mem::replace(&mut texts, vec![Vec::new()]),
-                            back: from,
-                        });
-                        match spelled(part) {
-                            Some(more) => (texts, from) = (more, before),
-                            None => {
-                                if let Some(r) = required(part) {
-                                    keep(Required { back: r.back.saturating_add(before), ..r });
-                                }
-                                from = before.saturating_add(longest);
-                            }
-                        }
-                    }
-                }
-                before = before.saturating_add(longest);
-            }
-            keep(Required { literals: texts, back: from });
-            best.filter(|b| b.literals.iter().all(|l| !l.is_empty()))
-        }
-        _ => None,
-    }
-}
-
-fn product(a: &[Vec<u8>], b: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
-    (a.len() * b.len() <= SPELLINGS)
-        .then(|| a.iter().flat_map(|x| b.iter().map(|y| [x.as_slice(), y].concat())).collect())
-}
-
-/// Lower-case literals with one of which a match begins, as long as they can be told.
-fn leading(hir: &Hir) -> Option<Vec<Vec<u8>>> {
-    let mut texts = match hir.kind() {
-        _ if spelled(hir).is_some() => spelled(hir)?,
-        HirKind::Capture(c) => leading(&c.sub)?,
-        HirKind::Repetition(rep) if rep.min > 0 => leading(&rep.sub)?,
-        HirKind::Alternation(parts) => {
-            let mut texts = Vec::new();
-            for part in parts {
-                texts.extend(leading(part)?);
-            }
-            texts
-        }
-        HirKind::Concat(parts) => {
-            let mut texts = vec![Vec::new()];
-            for part in parts {
-                match (spelled(part), leading(part)) {
-                    (Some(more), _) if product(&texts, &more).is_some() => texts = product(&texts, &more)?,
-                    (_, Some(more)) => {
-                        texts = product(&texts, &more).unwrap_or(texts);
-                        break;
-                    }
-                    _ => break,
-                }
-            }
-            texts
-        }
-        _ => return None,
-    };
-    // Longer ones are no rarer, and each costs a comparison.
-    texts.iter_mut().for_each(|t| t.truncate(24));
-    texts.sort();
-    texts.dedup();
-    (texts.iter().all(|t| !t.is_empty()) && texts.len() <= 128).then_some(texts)
-}
-
-/// The few lower-case texts that a part can be.
-fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
-    let mut texts = match hir.kind() {
-        HirKind::Literal(l) => vec![l.0.to_ascii_lowercase()],
-        HirKind::Look(_) | HirKind::Empty => vec![Vec::new()],
-        HirKind::Capture(c) => spelled(&c.sub)?,
-        HirKind::Concat(parts) => {
-            let mut texts = vec![Vec::new()];
-            for part in parts {
-                texts = product(&texts, &spelled(part)?)?;
-            }
-            texts
-        }
-        HirKind::Alternation(parts) => {
-            let mut texts = Vec::new();
-            for part in parts {
-                texts.extend(spelled(part)?);
-            }
-            texts
-        }
-        HirKind::Class(class) => {
-            let set = bytes_of(class)?;
-            (0..=255u8).filter(|&b| has(&set, b)).map(|b| vec![b.to_ascii_lowercase()]).collect()
-        }
-        HirKind::Repetition(_) => return None,
-    };
-    texts.sort();
-    texts.dedup();
-    // A class of more than a few letters is no spelling.
-    (texts.len() <= if matches!(hir.kind(), HirKind::Class(_)) { 10 } else { SPELLINGS }).then_some(texts)
 }
 
 fn group<'a>(hir: &'a Hir, name: &str) -> Option<&'a Hir> {
