@@ -6,8 +6,8 @@ use super::inline::marker;
 use super::locate::Locator;
 use crate::detect::{Detector, Found, Why, Workspace, is_reported};
 use crate::model::{
-    Blob, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Note, Occurrence, Partner,
-    Provenance, Severity, Sink, SkipReason, Skipped, Status, Validity,
+    Blob, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Occurrence, Partner,
+    Provenance, Sink, SkipReason, Skipped, Status, Validity,
 };
 use ahash::AHashMap;
 use std::ops::Range;
@@ -359,16 +359,4 @@ fn normalised(secret: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(secret).replace("\\n", "\n").replace("\\r", "");
     let body: String = text.lines().filter(|l| !l.trim().starts_with("-----") && !l.contains(':')).collect();
     body.bytes().filter(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')).collect()
-}
-
-impl Outcome {
-    /// Findings that count against the gate: new, at or above both floors, and not mere information.
-    pub fn gating(&self, confidence: crate::model::Confidence, severity: Severity) -> usize {
-        self.findings
-            .iter()
-            .filter(|f| f.status == Status::New && f.confidence >= confidence)
-            .filter(|f| f.severity >= severity && f.severity > Severity::Info)
-            .filter(|f| !f.notes.contains(&Note::PublicByDesign))
-            .count()
-    }
 }
