@@ -41,6 +41,8 @@ reasons! {
     OutwardLink, Out, "outward-link", "scan its target by name";
     /// A Git LFS pointer: the content is elsewhere.
     LfsPointer, Out, "lfs-pointer", "fetch the LFS objects and scan them";
+    /// A submodule: a repository of its own.
+    Submodule, Out, "submodule", "scan its repository";
     /// The operating system refused.
     Unreadable, Failed, "unreadable", "check permissions";
     /// Larger than `--max-file-size`.
@@ -59,6 +61,10 @@ reasons! {
     Unsupported, Failed, "unsupported", "unpack it, or exclude it";
     /// Its size or time changed while it was read.
     Changed, Failed, "changed", "scan again when nothing writes to it";
+    /// A part of a repository's history that is not there: a shallow clone.
+    Shallow, Failed, "shallow", "fetch the rest: git fetch --unshallow";
+    /// A git object that something names and that is not there: a partial clone, or damage.
+    Absent, Failed, "absent", "fetch it: git fetch --refetch --no-filter, then git fsck";
     /// `--budget` was spent or the run was interrupted before it was read.
     Budget, Failed, "budget", "raise --budget";
     /// The engine failed on it: a bug, reported as such.

@@ -1,7 +1,9 @@
 //! Where bytes come from and where in them something stands.
 
+use super::Origin;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A path as the operating system or an archive gives it: any bytes, no promise of UTF-8.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,12 +70,19 @@ pub struct Provenance {
     pub path: RawPath,
     /// For a member of an archive: its name in each nested container, outermost first.
     pub members: Vec<RawPath>,
+    /// Where in a repository's history, if it was read from there.
+    pub origin: Option<Arc<Origin>>,
 }
 
 impl Provenance {
     /// A plain file.
     pub fn file(path: RawPath) -> Self {
-        Provenance { path, members: Vec::new() }
+        Provenance { path, members: Vec::new(), origin: None }
+    }
+
+    /// Something of a repository's history; `path` is the first path of a blob.
+    pub fn history(path: RawPath, origin: Origin) -> Self {
+        Provenance { path, members: Vec::new(), origin: Some(Arc::new(origin)) }
     }
 
     /// A member of the archive that `self` names.

@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod chunk;
 mod files;
+pub mod git;
 mod parts;
 
 pub use files::{Options, SourceError, WHOLE, stdin, walk};

@@ -1,0 +1,71 @@
+//! Why a repository cannot be read.
+
+use crate::model::{ObjectId, RawPath};
+use std::io;
+
+/// Why a repository, or a part of it that was asked for, cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// There is no repository at the path.
+    #[error("`{path}` is not a git repository; name the work tree or the git directory itself")]
+    NotARepository {
+        /// What was named.
+        path: RawPath,
+    },
+    /// The repository has a form that is not read. Never taken for a clean one.
+    #[error("`{path}` {what}; {cure}")]
+    Unsupported {
+        /// The repository.
+        path: RawPath,
+        /// What it is.
+        what: String,
+        /// What to do.
+        cure: String,
+    },
+    /// The operating system refused.
+    #[error("cannot read `{path}`: {source}")]
+    Unreadable {
+        /// The file.
+        path: RawPath,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file of the repository does not parse.
+    #[error("`{path}` is damaged: {what}")]
+    Damaged {
+        /// The file.
+        path: RawPath,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A revision that names nothing.
+    #[error("`{spec}` names no commit here; {cure}")]
+    UnknownRevision {
+        /// As it was given.
+        spec: String,
+        /// What to do.
+        cure: String,
+    },
+    /// An object that is not there.
+    #[error("the object {id} is not there; fetch it: git fetch --unshallow, or --refetch --no-filter")]
+    Absent {
+        /// Its name.
+        id: ObjectId,
+    },
+    /// An object that cannot be read.
+    #[error("the object {id} is damaged: {what}; see git fsck")]
+    BadObject {
+        /// Its name.
+        id: ObjectId,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+impl GitError {
+    /// Whether the repository is there but cannot be read, which makes a scan incomplete rather
+    /// than wrongly called.
+    pub fn is_incomplete(&self) -> bool {
+        !matches!(self, GitError::NotARepository { .. } | GitError::UnknownRevision { .. })
+    }
+}

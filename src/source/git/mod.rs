@@ -1,0 +1,9 @@
+//! Git repositories, read without git and without obeying anything that stands in them.
+
+mod error;
+pub mod objects;
+pub mod pack;
+pub mod parse;
+
+pub use error::GitError;
+pub use objects::{Object, Objects};

@@ -1,0 +1,247 @@
+//! Packs: objects of any number in one file, most of them as deltas against others.
+
+pub mod delta;
+mod index;
+
+pub use index::PackIndex;
+
+use super::parse::Kind;
+use crate::model::ObjectId;
+use delta::Copied;
+use libdeflater::Decompressor;
+use memmap2::Mmap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Longest chain of deltas that is followed; git itself makes none beyond 4095.
+const CHAIN: usize = 10_000;
+/// Bytes of the checksum that ends a pack.
+const TRAILER: usize = 20;
+/// DEFLATE cannot unfold one byte to more than this.
+const RATIO: u64 = 1100;
+
+/// A pack and its index, mapped.
+#[derive(Debug)]
+pub struct Pack {
+    path: PathBuf,
+    pack: Mmap,
+    index_bytes: Mmap,
+    index: PackIndex,
+}
+
+/// How an entry of a pack is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// In full.
+    Whole(Kind),
+    /// As a delta against the entry at an earlier offset of the same pack.
+    OfsDelta(u64),
+    /// As a delta against a named object.
+    RefDelta(ObjectId),
+}
+
+/// The head of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// How it is stored.
+    pub stored: Stored,
+    /// Bytes that it unfolds to: of the object, or of the delta.
+    pub size: u64,
+    /// Where its compressed bytes begin.
+    pub data: usize,
+}
+
+impl Pack {
+    /// Maps a pack and its index.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        let map = |path: &Path| {
+            let file = File::open(path).map_err(|e| e.to_string())?;
+            if !file.metadata().map_err(|e| e.to_string())?.is_file() {
+                return Err("it is no regular file".to_owned());
+            }
+            // SAFETY: git never changes a pack or an index once it has its name; whoever can cut one
+            // under us owns the repository, and gains no more than the end of the scan.
+            unsafe { Mmap::map(&file) }.map_err(|e| e.to_string())
+        };
+        let pack = map(path)?;
+        let version = pack.get(4..8).map(|v| v[3]);
+        if !pack.starts_with(b"PACK\0\0\0") || !matches!(version, Some(2 | 3)) {
+            return Err("it does not begin as a pack does".to_owned());
+        }
+        let index_bytes = map(&path.with_extension("idx")).map_err(|e| format!("its index: {e}"))?;
+        let index = PackIndex::parse(&index_bytes).map_err(|e| format!("its index: {e}"))?;
+        Ok(Pack { path: path.to_owned(), pack, index_bytes, index })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.pack
+    }
+
+    /// How many objects its index names.
+    pub fn len(&self) -> u32 {
+        self.index.len()
+    }
+
+    /// How many objects its own head claims.
+    pub fn claimed(&self) -> u32 {
+        self.pack.get(8..12).and_then(|b| b.try_into().ok()).map_or(0, u32::from_be_bytes)
+    }
+
+    /// The name at a position of the index.
+    pub fn id(&self, at: u32) -> ObjectId {
+        self.index.id(&self.index_bytes, at)
+    }
+
+    /// The offset at a position of the index.
+    pub fn offset(&self, at: u32) -> Option<u64> {
+        self.index.offset(&self.index_bytes, at)
+    }
+
+    /// The position of a name in the index.
+    pub fn find(&self, id: &ObjectId) -> Option<u32> {
+        self.index.find(&self.index_bytes, id)
+    }
+
+    /// The position in the index of the first name not less than `id`.
+    pub fn lower(&self, id: &ObjectId) -> u32 {
+        self.index.lower(&self.index_bytes, id)
+    }
+
+    /// Reads the head of the entry at `offset`.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn entry(&self, offset: u64) -> Result<Entry, &'static str> {
+        const SHORT: &str = "its entry lies outside of the pack";
+        let end = self.pack.len().saturating_sub(TRAILER);
+        let mut at = usize::try_from(offset).ok().filter(|&o| (12..end).contains(&o)).ok_or(SHORT)?;
+        let mut next = || {
+            let b = *self.pack[..end].get(at).ok_or(SHORT)?;
+            at += 1;
+            Ok::<u8, &'static str>(b)
+        };
+        let first = next()?;
+        let mut size = u64::from(first & 15);
+        let (mut shift, mut more) = (4, first & 0x80 != 0);
+        while more {
+            let b = next()?;
+            if shift > 57 {
+                return Err("its entry claims a size beyond all bounds");
+            }
+            size |= u64::from(b & 0x7f) << shift;
+            shift += 7;
+            more = b & 0x80 != 0;
+        }
+        let stored = match first >> 4 & 7 {
+            1 => Stored::Whole(Kind::Commit),
+            2 => Stored::Whole(Kind::Tree),
+            3 => Stored::Whole(Kind::Blob),
+            4 => Stored::Whole(Kind::Tag),
+            6 => {
+                let mut b = next()?;
+                let mut back = u64::from(b & 0x7f);
+                while b & 0x80 != 0 {
+                    b = next()?;
+                    back = back.checked_add(1).and_then(|v| v.checked_mul(128)).ok_or(SHORT)?;
+                    back |= u64::from(b & 0x7f);
+                }
+                let base = offset.checked_sub(back).filter(|_| back > 0);
+                Stored::OfsDelta(base.ok_or("its delta points before the pack")?)
+            }
+            7 => {
+                let id = self.pack[..end].get(at..at + ObjectId::LEN).and_then(ObjectId::from_bytes);
+                at += ObjectId::LEN;
+                Stored::RefDelta(id.ok_or(SHORT)?)
+            }
+            _ => return Err("its entry has an unknown type"),
+        };
+        Ok(Entry { stored, size, data: at })
+    }
+
+    /// Unfolds an entry's bytes into `out`.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn inflate(
+        &self,
+        entry: &Entry,
+        tool: &mut Decompressor,
+        out: &mut Vec<u8>,
+    ) -> Result<(), &'static str> {
+        let end = self.pack.len().saturating_sub(TRAILER);
+        let data = self.pack.get(entry.data..end).ok_or("its entry lies outside of the pack")?;
+        if entry.size / RATIO > data.len() as u64 {
+            return Err("its entry claims more bytes than its data can unfold to");
+        }
+        let size = usize::try_from(entry.size).map_err(|_| "its entry is larger than memory")?;
+        out.clear();
+        out.resize(size, 0);
+        match tool.zlib_decompress(data, out) {
+            Ok(n) if n == size => Ok(()),
+            Ok(_) => Err("its data unfolds to less than its entry says"),
+            Err(_) => Err("its data does not unfold"),
+        }
+    }
+
+    /// Reads the object at `offset`, its chain of deltas undone. `other` gives the bytes of a base
+    /// that is not in this pack.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn read(
+        &self,
+        offset: u64,
+        most: u64,
+        other: &dyn Fn(&ObjectId) -> Option<(Kind, Vec<u8>)>,
+    ) -> Result<(Kind, Vec<u8>), &'static str> {
+        let mut chain = Vec::new();
+        let mut tool = Decompressor::new();
+        let mut at = offset;
+        let (kind, mut base) = loop {
+            let entry = self.entry(at)?;
+            if entry.size > most {
+                return Err("it is larger than the bound");
+            }
+            match entry.stored {
+                Stored::Whole(kind) => {
+                    let mut bytes = Vec::new();
+                    self.inflate(&entry, &mut tool, &mut bytes)?;
+                    break (kind, bytes);
+                }
+                Stored::OfsDelta(base) => {
+                    chain.push(entry);
+                    at = base;
+                }
+                Stored::RefDelta(id) => {
+                    chain.push(entry);
+                    match self.find(&id).and_then(|i| self.offset(i)) {
+                        Some(base) => at = base,
+                        None => break other(&id).ok_or("the base of its delta is not there")?,
+                    }
+                }
+            }
+            if chain.len() > CHAIN {
+                return Err("its chain of deltas has no end");
+            }
+        };
+        let (mut delta, mut out, mut copied): (_, _, Vec<Copied>) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(entry) = chain.pop() {
+            self.inflate(&entry, &mut tool, &mut delta)?;
+            if delta::sizes(&delta).is_some_and(|(_, result, _)| result > most) {
+                return Err("it is larger than the bound");
+            }
+            delta::apply(&base, &delta, &mut out, &mut copied)?;
+            std::mem::swap(&mut base, &mut out);
+        }
+        Ok((kind, base))
+    }
+}
