@@ -4,6 +4,7 @@
 use super::decode::{self, View};
 use super::filter::{self, Candidate, FileKind, Judged, Reason, RuleFacts};
 use super::gather::{Gatherer, Raw, Scratch};
+use super::look::Lookout;
 use super::merge;
 use super::paths::PathRules;
 use crate::model::{Class, Confidence, Encoding, Note, Secret, Severity};
@@ -76,9 +77,10 @@ pub enum Why {
 /// Searches buffers with one rule set. Shared between threads; each brings its own [`Workspace`].
 #[derive(Debug)]
 pub struct Detector {
-    rules: Arc<RuleSet>,
-    gatherer: Gatherer,
-    facts: Vec<RuleFacts>,
+    pub(super) rules: Arc<RuleSet>,
+    pub(super) gatherer: Gatherer,
+    pub(super) facts: Vec<RuleFacts>,
+    pub(super) lookout: Lookout,
     partners: Vec<Vec<usize>>,
     paths: PathRules,
 }
@@ -86,7 +88,7 @@ pub struct Detector {
 /// A thread's working memory, and the record of what was dropped if that is wanted.
 #[derive(Default)]
 pub struct Workspace {
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
     /// Filled if it is `Some`.
     pub dropped: Option<Vec<Dropped>>,
 }
@@ -109,9 +111,12 @@ impl Detector {
             .iter()
             .map(|k| k.with.iter().map(|w| rules.position(&w.rule).unwrap_or(usize::MAX)).collect())
             .collect();
+        let lookout = Lookout::new(&rules);
+        let far = (0..rules.kinds().len()).map(|k| lookout.is_far(k)).collect();
         Detector {
-            gatherer: Gatherer::new(&rules),
+            gatherer: Gatherer::new(&rules, far),
             facts,
+            lookout,
             partners,
             paths: PathRules::new(rules.kinds()),
             rules,
@@ -121,6 +126,11 @@ impl Detector {
     /// The rules it searches with.
     pub fn rules(&self) -> &Arc<RuleSet> {
         &self.rules
+    }
+
+    /// Whether a file of this name may hold something for rules that search certain files whole.
+    pub fn wants_name(&self, name: &[u8]) -> bool {
+        self.paths.names(self.rules.kinds(), name)
     }
 
     /// Every secret in `hay`, sorted by place. `path` tells the kind of file.

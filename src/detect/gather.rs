@@ -36,6 +36,8 @@ pub(crate) struct Gatherer {
     wordless: Vec<usize>,
     /// Kinds that are searched for only near a partner, with the partner's index and reach.
     partnered: Vec<(usize, usize, usize)>,
+    /// Kinds whose gate is told to [`Scratch::far`] when it opens.
+    far: Vec<bool>,
 }
 
 /// The words of the rules that are gated by a run.
@@ -57,10 +59,12 @@ pub(crate) struct Scratch {
     pub(crate) caches: Caches,
     stamps: Vec<u64>,
     stamp: u64,
+    /// Where gates of far kinds have opened. Grows until it is taken.
+    pub(crate) far: Vec<usize>,
 }
 
 impl Gatherer {
-    pub(crate) fn new(rules: &RuleSet) -> Self {
+    pub(crate) fn new(rules: &RuleSet, far: Vec<bool>) -> Self {
         let kinds = rules.kinds();
         let runs = kinds.iter().filter_map(|k| match k.analysis.gate {
             Gate::Value { run, .. } => Some(run),
@@ -94,6 +98,7 @@ impl Gatherer {
             needles: OnceLock::new(),
             shortest: runs.min().unwrap_or(usize::MAX),
             partnered,
+            far,
         }
     }
 
@@ -333,10 +338,16 @@ impl Collect<'_> {
 
 impl Visit for Collect<'_> {
     fn start(&mut self, kind: usize, at: usize) {
+        if self.all.far[kind] {
+            self.scratch.far.push(at);
+        }
         self.find(kind, at..at + 1, true);
     }
 
     fn near(&mut self, kind: usize, at: usize, end: usize) {
+        if self.all.far[kind] {
+            self.scratch.far.push(at);
+        }
         let k = &self.kinds[kind];
         let starts = match (&k.analysis.gate, &k.context) {
             (Gate::Near(_), Some(c)) => {

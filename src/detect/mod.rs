@@ -6,6 +6,7 @@ mod engine;
 mod entropy;
 pub mod filter;
 mod gather;
+mod look;
 mod merge;
 mod paths;
 mod pattern;

@@ -1,6 +1,7 @@
 //! The unit of scanning and the seam by which sources hand it over.
 
 use super::{Provenance, Skipped};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes to scan and where they came from. A large file arrives as several overlapping blobs.
@@ -12,6 +13,8 @@ pub struct Blob<'a> {
     pub provenance: Arc<Provenance>,
     /// What `bytes` is of the whole, when it is not all of it.
     pub part: Part,
+    /// Whether [`Sink::looked`] has counted it.
+    pub counted: bool,
 }
 
 /// The place of a blob's bytes in a larger whole.
@@ -32,8 +35,27 @@ pub struct Part {
 impl<'a> Blob<'a> {
     /// A whole blob.
     pub fn whole(bytes: &'a [u8], provenance: Arc<Provenance>) -> Self {
-        Blob { bytes, provenance, part: Part::default() }
+        Blob { bytes, provenance, part: Part::default(), counted: false }
     }
+}
+
+/// A stretch of a text that is to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// What is looked at.
+    pub span: Range<usize>,
+    /// What of it counts; the rest shows what stands around that.
+    pub own: Range<usize>,
+}
+
+/// What a first look at a text gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Where something stands that may be worth reporting, under some path.
+    pub hot: Vec<Range<usize>>,
+    /// Where something stands that depends on more of the text than windows show: a text that holds
+    /// any has to be looked at whole.
+    pub far: Vec<Range<usize>>,
 }
 
 /// Where sources push what they read. Called from several threads at once.
@@ -42,6 +64,22 @@ pub trait Sink: Sync {
     fn blob(&self, blob: Blob<'_>);
     /// Counts something that was not read.
     fn skipped(&self, skipped: Skipped);
+    /// How far from a change anything can depend on it, for [`Sink::look`]; `None` if a sink takes no
+    /// first looks and wants every blob.
+    fn reach(&self) -> Option<usize> {
+        None
+    }
+    /// Looks at windows of a text without knowing its path. Never misses what [`Sink::blob`] would
+    /// report; may point at what that then leaves out.
+    fn look(&self, text: &[u8], _windows: &[Window]) -> Look {
+        Look { hot: vec![0..text.len()], far: Vec::new() }
+    }
+    /// Counts texts and bytes that were read by first looks.
+    fn looked(&self, _texts: u64, _bytes: u64) {}
+    /// Whether a file of this name holds something for rules that go by the path.
+    fn wants_name(&self, _name: &[u8]) -> bool {
+        false
+    }
     /// Whether to stop early: the budget is spent or the user interrupted.
     fn stopped(&self) -> bool {
         false

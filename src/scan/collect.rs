@@ -6,8 +6,8 @@ use super::inline::marker;
 use super::locate::Locator;
 use crate::detect::{Detector, Found, Why, Workspace, is_reported};
 use crate::model::{
-    Blob, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Occurrence, Partner,
-    Provenance, Sink, SkipReason, Skipped, Status, Validity,
+    Blob, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look, Occurrence,
+    Partner, Provenance, Sink, SkipReason, Skipped, Status, Validity, Window,
 };
 use ahash::AHashMap;
 use std::ops::Range;
@@ -32,6 +32,8 @@ pub struct Options {
     pub explain: bool,
     /// When to stop, if there is a budget.
     pub deadline: Option<Instant>,
+    /// What first looks pass over: findings less sure than this. Without it no first looks are taken.
+    pub floor: Option<Confidence>,
 }
 
 /// A candidate that came near and was dropped.
@@ -158,8 +160,10 @@ impl Collector {
             .map(|d| self.near(d.kind, &d.span, d.via, d.why, blob, &mut locator))
             .collect();
         let mut state = lock(&self.state);
-        state.coverage.bytes += owned.len() as u64;
-        state.coverage.blobs += u64::from(blob.part.base == 0);
+        if !blob.counted {
+            state.coverage.bytes += owned.len() as u64;
+            state.coverage.blobs += u64::from(blob.part.base == 0);
+        }
         state.near.extend(near);
         for draft in drafts {
             self.keep(&mut state, draft);
@@ -319,6 +323,32 @@ impl Sink for Collector {
 
     fn skipped(&self, skipped: Skipped) {
         lock(&self.state).coverage.skip(skipped);
+    }
+
+    fn reach(&self) -> Option<usize> {
+        // What was dropped is told only by a whole search.
+        (!self.options.explain && self.options.floor.is_some()).then(|| self.detector.reach())
+    }
+
+    fn look(&self, text: &[u8], windows: &[Window]) -> Look {
+        let mut work = lock(&self.idle).pop().unwrap_or_default();
+        let floor = self.options.floor.unwrap_or(Confidence::Low);
+        let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            self.detector.look(text, windows, floor, &mut work)
+        }));
+        lock(&self.idle).push(work);
+        // Whatever the engine failed on is searched whole, which counts the failure.
+        looked.unwrap_or_else(|_| Look { hot: vec![0..text.len()], far: Vec::new() })
+    }
+
+    fn looked(&self, texts: u64, bytes: u64) {
+        let mut state = lock(&self.state);
+        state.coverage.blobs += texts;
+        state.coverage.bytes += bytes;
+    }
+
+    fn wants_name(&self, name: &[u8]) -> bool {
+        self.detector.wants_name(name)
     }
 
     fn stopped(&self) -> bool {

@@ -42,7 +42,12 @@ pub(super) fn push(
                 (part, len)
             };
             if len > 0 {
-                sink.blob(Blob { bytes: &buffer[..len], provenance: provenance.clone(), part });
+                sink.blob(Blob {
+                    bytes: &buffer[..len],
+                    provenance: provenance.clone(),
+                    part,
+                    counted: false,
+                });
             }
         }
     };

@@ -23,6 +23,8 @@ pub const SOLID_RUN: usize = 12;
 pub const VALUE_REACH: usize = 160;
 /// Alphanumerics in a row that are rare enough to look at without any word near.
 pub const BARE_RUN: usize = 20;
+/// Bytes without white space in a row that are never cut in two.
+pub const SOLID_CUT: usize = 256;
 /// Shortest literal that opens a gate.
 pub const LITERAL_MIN: usize = 3;
 
@@ -82,6 +84,9 @@ pub struct Analysis {
     pub alphabet: [u64; 4],
     /// Bytes of fixed text at the front of the secret.
     pub fixed: usize,
+    /// Longest match in bytes, each run without white space counted as at most [`SOLID_CUT`]: what
+    /// has to be shown of a text around a place where no such run is cut.
+    pub loose_len: usize,
 }
 
 /// What the analysis needs to know of a rule besides its pattern.
@@ -141,7 +146,37 @@ pub fn analyse(pattern: &str, facts: Facts<'_>) -> Result<Analysis, String> {
     }
     let gate = gate(&hir, facts)
         .ok_or("nothing to search for: give the pattern a fixed text of three bytes or more, or give the rule context words")?;
-    Ok(Analysis { gate, max_len, alphabet, fixed: fixed(secret).0 })
+    Ok(Analysis { gate, max_len, alphabet, fixed: fixed(secret).0, loose_len: loose_len(&hir).min(max_len) })
+}
+
+/// See [`Analysis::loose_len`].
+fn loose_len(hir: &Hir) -> usize {
+    if !spaced(hir) {
+        return hir.properties().maximum_len().unwrap_or(usize::MAX).min(SOLID_CUT);
+    }
+    match hir.kind() {
+        HirKind::Repetition(r) => r.max.map_or(usize::MAX, |n| loose_len(&r.sub).saturating_mul(n as usize)),
+        HirKind::Capture(c) => loose_len(&c.sub),
+        HirKind::Concat(list) => list.iter().map(loose_len).fold(0, usize::saturating_add),
+        HirKind::Alternation(list) => list.iter().map(loose_len).max().unwrap_or(0),
+        _ => hir.properties().maximum_len().unwrap_or(usize::MAX),
+    }
+}
+
+/// Whether a match can hold white space.
+fn spaced(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(l) => l.0.iter().any(u8::is_ascii_whitespace),
+        HirKind::Class(Class::Bytes(c)) => {
+            c.iter().any(|r| (r.start()..=r.end()).any(|b| b.is_ascii_whitespace()))
+        }
+        // Patterns are compiled with Unicode off; a class of characters would hold anything.
+        HirKind::Class(Class::Unicode(_)) => true,
+        HirKind::Repetition(r) => spaced(&r.sub),
+        HirKind::Capture(c) => spaced(&c.sub),
+        HirKind::Concat(list) | HirKind::Alternation(list) => list.iter().any(spaced),
+    }
 }
 
 fn gate(hir: &Hir, facts: Facts<'_>) -> Option<Gate> {

@@ -4,6 +4,8 @@ mod error;
 pub mod objects;
 pub mod pack;
 pub mod parse;
+mod reuse;
+pub mod survey;
 
 pub use error::GitError;
 pub use objects::{Object, Objects};

@@ -1,16 +1,5 @@
 //! Deltas: how a blob is made of pieces of another and of bytes of its own.
 
-/// Bytes that a delta copied from its base.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Copied {
-    /// Where they stand in the result.
-    pub at: usize,
-    /// How many.
-    pub len: usize,
-    /// Where they stand in the base.
-    pub base_at: usize,
-}
-
 /// The sizes in a delta's head: of the base and of the result, and where the head ends.
 pub fn sizes(delta: &[u8]) -> Option<(u64, u64, usize)> {
     let (base, used) = varint(delta)?;
@@ -29,19 +18,12 @@ fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
-/// Applies a delta: `out` becomes the result, `copied` the pieces of the base in it, neighbours
-/// that are neighbours in the base as well joined into one.
+/// Applies a delta: `out` becomes the result.
 ///
 /// # Errors
 /// What does not fit, in words; `out` is then worth nothing.
-pub fn apply(
-    base: &[u8],
-    delta: &[u8],
-    out: &mut Vec<u8>,
-    copied: &mut Vec<Copied>,
-) -> Result<(), &'static str> {
+pub fn apply(base: &[u8], delta: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
     out.clear();
-    copied.clear();
     let (base_len, result_len, mut at) = sizes(delta).ok_or("its delta has no head")?;
     if base_len != base.len() as u64 {
         return Err("its delta is made for another base");
@@ -71,10 +53,6 @@ pub fn apply(
             if out.len() + len > result_len {
                 return Err("its delta makes more than it says");
             }
-            match copied.last_mut() {
-                Some(c) if c.at + c.len == out.len() && c.base_at + c.len == from => c.len += len,
-                _ => copied.push(Copied { at: out.len(), len, base_at: from }),
-            }
             out.extend_from_slice(piece);
         } else if op != 0 {
             let own = delta.get(at..at + usize::from(op)).ok_or("its delta ends early")?;
@@ -94,26 +72,23 @@ pub fn apply(
 mod tests {
     use super::*;
 
-    fn applied(base: &[u8], delta: &[u8]) -> Result<(Vec<u8>, Vec<Copied>), &'static str> {
-        let (mut out, mut copied) = (Vec::new(), Vec::new());
-        apply(base, delta, &mut out, &mut copied).map(|()| (out, copied))
+    fn applied(base: &[u8], delta: &[u8]) -> Result<Vec<u8>, &'static str> {
+        let mut out = Vec::new();
+        apply(base, delta, &mut out).map(|()| out)
     }
 
     #[test]
-    fn pieces_are_copied_and_neighbours_joined() {
+    fn pieces_are_copied_and_inserted() {
         // "hello world" → "hello, world": copy 5, insert ",", copy 2, copy 4.
         let delta = [11, 12, 0x90, 5, 1, b',', 0x91, 5, 2, 0x91, 7, 4];
-        let (out, copied) = applied(b"hello world", &delta).unwrap();
-        assert_eq!(out, b"hello, world");
-        let piece = |at, len, base_at| Copied { at, len, base_at };
-        assert_eq!(copied, [piece(0, 5, 0), piece(6, 6, 5)]);
+        assert_eq!(applied(b"hello world", &delta).unwrap(), b"hello, world");
     }
 
     #[test]
     fn a_length_of_zero_is_64_kib() {
         let base = vec![b'x'; 0x10001];
         let delta = [0x81, 0x80, 4, 0x80, 0x80, 4, 0x80];
-        assert_eq!(applied(&base, &delta).unwrap().0.len(), 0x10000);
+        assert_eq!(applied(&base, &delta).unwrap().len(), 0x10000);
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Packs: objects of any number in one file, most of them as deltas against others.
 
 pub mod delta;
+mod graph;
 mod index;
+mod walk;
 
+pub use graph::Graph;
 pub use index::PackIndex;
+pub use walk::{LARGE, Visited, Visitor, walk};
 
 use super::parse::Kind;
 use crate::model::ObjectId;
-use delta::Copied;
 use libdeflater::Decompressor;
 use memmap2::Mmap;
 use std::fs::File;
@@ -233,13 +236,13 @@ impl Pack {
                 return Err("its chain of deltas has no end");
             }
         };
-        let (mut delta, mut out, mut copied): (_, _, Vec<Copied>) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut delta, mut out) = (Vec::new(), Vec::new());
         while let Some(entry) = chain.pop() {
             self.inflate(&entry, &mut tool, &mut delta)?;
             if delta::sizes(&delta).is_some_and(|(_, result, _)| result > most) {
                 return Err("it is larger than the bound");
             }
-            delta::apply(&base, &delta, &mut out, &mut copied)?;
+            delta::apply(&base, &delta, &mut out)?;
             std::mem::swap(&mut base, &mut out);
         }
         Ok((kind, base))
