@@ -65,6 +65,9 @@ reasons! {
     Shallow, Failed, "shallow", "fetch the rest: git fetch --unshallow";
     /// A git object that something names and that is not there: a partial clone, or damage.
     Absent, Failed, "absent", "fetch it: git fetch --refetch --no-filter, then git fsck";
+    /// A folder of objects that a repository names and that is not below the operator's storage root,
+    /// or is not there.
+    Alternate, Failed, "alternate", "name the folder that holds it: --storage-root DIR";
     /// `--budget` was spent or the run was interrupted before it was read.
     Budget, Failed, "budget", "raise --budget";
     /// The engine failed on it: a bug, reported as such.

@@ -1,5 +1,6 @@
 //! Why a repository cannot be read.
 
+use super::parse::Kind;
 use crate::model::{ObjectId, RawPath};
 use std::io;
 
@@ -52,6 +53,16 @@ pub enum GitError {
         /// Its name.
         id: ObjectId,
     },
+    /// An object of another kind than the one that is asked for.
+    #[error("the object {id} is a {found}, not a {wanted}; name another")]
+    OtherKind {
+        /// Its name.
+        id: ObjectId,
+        /// What it is.
+        found: Kind,
+        /// What was asked for.
+        wanted: Kind,
+    },
     /// An object that cannot be read.
     #[error("the object {id} is damaged: {what}; see git fsck")]
     BadObject {
@@ -66,6 +77,7 @@ impl GitError {
     /// Whether the repository is there but cannot be read, which makes a scan incomplete rather
     /// than wrongly called.
     pub fn is_incomplete(&self) -> bool {
-        !matches!(self, GitError::NotARepository { .. } | GitError::UnknownRevision { .. })
+        use GitError::{NotARepository, OtherKind, UnknownRevision};
+        !matches!(self, NotARepository { .. } | UnknownRevision { .. } | OtherKind { .. })
     }
 }

@@ -1,11 +1,25 @@
 //! Git repositories, read without git and without obeying anything that stands in them.
 
+mod alternates;
+mod config;
+mod discover;
 mod error;
+mod file;
 pub mod objects;
 pub mod pack;
+mod packed;
 pub mod parse;
+mod reflog;
+mod refs;
+mod repo;
 mod reuse;
+mod revision;
+#[cfg(test)]
+mod scratch;
 pub mod survey;
 
+pub use alternates::alternates_from_env;
 pub use error::GitError;
 pub use objects::{Object, Objects};
+pub use refs::Reference;
+pub use repo::{Repository, Surroundings};

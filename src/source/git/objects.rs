@@ -1,6 +1,7 @@
 //! The objects of a repository: packs and loose files, of its own and of its alternates.
 
 use super::GitError;
+use super::file::{self, Bounds};
 use super::pack::Pack;
 use super::parse::Kind;
 use crate::model::{ObjectId, Provenance, RawPath, SkipReason, Skipped};
@@ -31,6 +32,8 @@ pub struct Store {
     pub path: PathBuf,
     /// Its packs, sorted by name.
     pub packs: Vec<Pack>,
+    /// Whether a pack of it came from a partial clone: others have promised what it lacks.
+    pub promised: bool,
 }
 
 /// All directories of objects that belong to a repository.
@@ -52,10 +55,21 @@ impl Objects {
     pub fn open(dirs: &[PathBuf]) -> Result<Self, GitError> {
         let mut broken = Vec::new();
         let mut stores = Vec::new();
+        let within = Bounds::new(dirs.iter().map(PathBuf::as_path));
         for dir in dirs {
             let unreadable = |source| GitError::Unreadable { path: RawPath::from_path(dir), source };
-            fs::read_dir(dir).map_err(unreadable)?;
-            stores.push(Store { path: dir.clone(), packs: packs(dir, &mut broken) });
+            for entry in fs::read_dir(dir).map_err(unreadable)? {
+                let entry = entry.map_err(unreadable)?;
+                let path = entry.path();
+                if entry.file_type().is_ok_and(|t| t.is_symlink()) && within.real(&path).is_err() {
+                    return Err(GitError::Unsupported {
+                        path: RawPath::from_path(&path),
+                        what: "is a symbolic link out of the repository's objects".to_owned(),
+                        cure: "put the folder itself in its place".to_owned(),
+                    });
+                }
+            }
+            stores.push(store(dir, &mut broken));
         }
         Ok(Objects { stores, broken, last: Mutex::new((0, 0)) })
     }
@@ -154,7 +168,7 @@ impl Objects {
         }
         // The same object may be stored twice, and only one of the two be damaged.
         for store in &self.stores {
-            match File::open(loose_path(&store.path, id)) {
+            match file::open_own(&loose_path(&store.path, id)) {
                 Ok(file) => match loose(file) {
                     Ok(object) => return Ok(object),
                     Err(what) => damage = Some(bad(&what)),
@@ -167,24 +181,31 @@ impl Objects {
     }
 }
 
-/// The packs of a directory of objects.
-fn packs(dir: &Path, broken: &mut Vec<Skipped>) -> Vec<Pack> {
-    let Ok(list) = fs::read_dir(dir.join("pack")) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> =
-        list.flatten().map(|e| e.path()).filter(|p| p.extension().is_some_and(|e| e == "pack")).collect();
+/// A directory of objects with its packs.
+fn store(dir: &Path, broken: &mut Vec<Skipped>) -> Store {
+    let mut store = Store { path: dir.to_owned(), packs: Vec::new(), promised: false };
+    let mut paths: Vec<PathBuf> = match fs::read_dir(dir.join("pack")) {
+        Ok(list) => list.flatten().map(|e| e.path()).collect(),
+        Err(error) if file::is_absent(&error) => return store,
+        Err(error) => {
+            broken.push(skipped(&dir.join("pack"), error.to_string()));
+            return store;
+        }
+    };
     paths.sort();
-    let mut packs = Vec::new();
-    for path in paths {
-        match Pack::open(&path) {
-            Ok(pack) => packs.push(pack),
-            Err(detail) => broken.push(Skipped {
-                provenance: Provenance::file(RawPath::from_path(&path)),
-                reason: SkipReason::Broken,
-                detail,
-            }),
+    let is = |path: &Path, end: &str| path.extension().is_some_and(|e| e == end);
+    store.promised = paths.iter().any(|p| is(p, "promisor"));
+    for path in paths.iter().filter(|p| is(p, "pack")) {
+        match Pack::open(path) {
+            Ok(pack) => store.packs.push(pack),
+            Err(detail) => broken.push(skipped(path, detail)),
         }
     }
-    packs
+    store
+}
+
+fn skipped(path: &Path, detail: String) -> Skipped {
+    Skipped { provenance: Provenance::file(RawPath::from_path(path)), reason: SkipReason::Broken, detail }
 }
 
 fn loose_path(dir: &Path, id: &ObjectId) -> PathBuf {

@@ -9,11 +9,11 @@ pub use graph::Graph;
 pub use index::PackIndex;
 pub use walk::{LARGE, Visited, Visitor, walk};
 
+use super::file;
 use super::parse::Kind;
 use crate::model::ObjectId;
 use libdeflater::Decompressor;
 use memmap2::Mmap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Longest chain of deltas that is followed; git itself makes none beyond 4095.
@@ -61,10 +61,7 @@ impl Pack {
     /// What is wrong, in words.
     pub fn open(path: &Path) -> Result<Self, String> {
         let map = |path: &Path| {
-            let file = File::open(path).map_err(|e| e.to_string())?;
-            if !file.metadata().map_err(|e| e.to_string())?.is_file() {
-                return Err("it is no regular file".to_owned());
-            }
+            let file = file::open_own(path).map_err(|e| e.to_string())?;
             // SAFETY: git never changes a pack or an index once it has its name; whoever can cut one
             // under us owns the repository, and gains no more than the end of the scan.
             unsafe { Mmap::map(&file) }.map_err(|e| e.to_string())

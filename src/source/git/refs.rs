@@ -1,0 +1,488 @@
+//! The names that lead into a repository's history: branches, tags, notes, the stash, HEAD of every
+//! work tree and what git leaves beside it.
+
+use super::file::{self, path_of};
+use super::packed::Packed;
+use super::{GitError, Repository};
+use crate::model::{ObjectId, Provenance, RawPath, SkipReason, Skipped};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, DirEntry, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Symbolic refs that are followed in a row; git's own bound.
+const HOPS: usize = 5;
+/// Bytes of a ref's file that can matter.
+const REF: u64 = 4096;
+/// Largest file with many lines.
+const LIST: u64 = 256 << 20;
+/// Refs beside HEAD whose names do not end in `_HEAD`. From git's refs.c.
+const ODD: &[&[u8]] =
+    &[b"AUTO_MERGE", b"BISECT_EXPECTED_REV", b"NOTES_MERGE_PARTIAL", b"NOTES_MERGE_REF", b"MERGE_AUTOSTASH"];
+/// Files of a rebase under way that name commits which nothing else may name.
+const REBASE: &[&str] =
+    &["rebase-apply/autostash", "rebase-apply/orig-head", "rebase-merge/autostash", "rebase-merge/orig-head"];
+
+/// A name that leads to an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    /// Its full name, as git writes it: `refs/heads/main`, `HEAD`, and for another work tree
+    /// `worktrees/side/HEAD` or `main-worktree/HEAD`. Any bytes. `FETCH_HEAD` and `MERGE_HEAD` may
+    /// stand here several times.
+    pub name: RawPath,
+    /// The object, symbolic refs followed; `None` if they lead nowhere, as HEAD does before the first
+    /// commit.
+    pub target: Option<ObjectId>,
+    /// For a symbolic ref: the name in it.
+    pub symbolic: Option<RawPath>,
+}
+
+/// What a ref holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    Id(ObjectId),
+    Symbolic(Vec<u8>),
+}
+
+type Refs = BTreeMap<Vec<u8>, Value>;
+
+impl Repository {
+    /// Every ref, sorted by name, and those that cannot be read. Replacement refs are listed as refs,
+    /// and never applied.
+    pub fn references(&self) -> (Vec<Reference>, Vec<Skipped>) {
+        let mut skipped = Vec::new();
+        let mut shared = self.packed_refs(&mut skipped);
+        self.loose(&self.common_dir, "refs", &mut shared, &mut skipped);
+        let mut found = BTreeSet::new();
+        for (prefix, dir) in self.work_trees(&mut skipped) {
+            let mut own = Refs::new();
+            if dir == self.common_dir {
+                // These stand among the shared ones, and belong to the main work tree alone.
+                let all = std::mem::take(&mut shared);
+                (own, shared) = all.into_iter().partition(|(name, _)| is_per_worktree(name));
+            } else {
+                self.loose(&dir, "refs", &mut own, &mut skipped);
+            }
+            self.beside_head(&dir, &prefix, &mut own, &mut found, &mut skipped);
+            settle(&own, &shared, &prefix, &mut found, &mut skipped);
+        }
+        settle(&shared, &shared, b"", &mut found, &mut skipped);
+        skipped.sort();
+        skipped.dedup();
+        (found.into_iter().collect(), skipped)
+    }
+
+    /// The commit that is checked out; `None` before the first commit.
+    ///
+    /// # Errors
+    /// HEAD cannot be read.
+    pub fn head(&self) -> Result<Option<ObjectId>, GitError> {
+        match self.follow(b"HEAD")? {
+            Found::Id(id) => Ok(Some(id)),
+            Found::Dangling => Ok(None),
+            Found::None => Err(GitError::Damaged {
+                path: RawPath::from_path(&self.git_dir.join("HEAD")),
+                what: "it is not there; see `git symbolic-ref HEAD`".to_owned(),
+            }),
+        }
+    }
+
+    /// Reads one ref, symbolic ones followed.
+    pub(super) fn follow(&self, name: &[u8]) -> Result<Found, GitError> {
+        let mut name = name.to_vec();
+        for hop in 0..=HOPS {
+            match self.look_up(&name)? {
+                Some(Value::Id(id)) => return Ok(Found::Id(id)),
+                Some(Value::Symbolic(next)) => name = next,
+                None if hop == 0 => return Ok(Found::None),
+                None => return Ok(Found::Dangling),
+            }
+        }
+        let what = "its symbolic refs have no end".to_owned();
+        Err(GitError::Damaged { path: RawPath::new(&name), what })
+    }
+
+    /// Reads what stands in one ref.
+    fn look_up(&self, name: &[u8]) -> Result<Option<Value>, GitError> {
+        if !is_safe(name) {
+            return Ok(None);
+        }
+        let path = self.path_of_ref(name);
+        let damaged = |what: String| GitError::Damaged { path: RawPath::from_path(&path), what };
+        let found = fs::symlink_metadata(&path);
+        let value = match found {
+            Ok(found) if found.is_symlink() => self.linked(&path).map(Some),
+            Ok(found) if found.is_dir() => Ok(None),
+            Ok(_) => self.bounds.open(&path).map_err(|e| e.to_string()).and_then(|f| read(f).map(Some)),
+            Err(error) if file::is_absent(&error) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        };
+        match value.map_err(damaged)? {
+            Some(value) => Ok(Some(value)),
+            None if name.starts_with(b"refs/") => {
+                let packed = self.packed();
+                match &packed.unreadable {
+                    Some(why) => Err(GitError::Damaged {
+                        path: RawPath::from_path(&self.common_dir.join("packed-refs")),
+                        what: why.clone(),
+                    }),
+                    None => Ok(packed.find(name).map(Value::Id)),
+                }
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Where a loose ref of this name would stand.
+    fn path_of_ref(&self, name: &[u8]) -> PathBuf {
+        if let Some(rest) = name.strip_prefix(b"main-worktree/") {
+            return self.common_dir.join(path_of(rest));
+        }
+        let shared = name.starts_with(b"refs/") && !is_per_worktree(name) || name.starts_with(b"worktrees/");
+        let dir = if shared { &self.common_dir } else { &self.git_dir };
+        dir.join(path_of(name))
+    }
+
+    fn packed(&self) -> &Packed {
+        self.packed.get_or_init(|| match self.bounds.read(&self.common_dir.join("packed-refs"), LIST) {
+            Ok(bytes) => Packed::new(bytes),
+            Err(error) if file::is_absent(&error) => Packed::default(),
+            Err(error) => Packed::unreadable(error.to_string()),
+        })
+    }
+
+    fn packed_refs(&self, skipped: &mut Vec<Skipped>) -> Refs {
+        let (packed, path) = (self.packed(), self.common_dir.join("packed-refs"));
+        if let Some(why) = &packed.unreadable {
+            skipped.push(self.broken(&path, why));
+        }
+        let mut refs = Refs::new();
+        let mut bad = 0;
+        for line in packed.iter() {
+            match line {
+                Ok((name, id)) => drop(refs.insert(name.to_vec(), Value::Id(id))),
+                Err(()) => bad += 1,
+            }
+        }
+        if bad > 0 {
+            skipped.push(self.broken(&path, format!("{bad} lines of it are no refs")));
+        }
+        refs
+    }
+
+    /// The work trees by the prefix of their refs' names; the current one has none.
+    pub(super) fn work_trees(&self, skipped: &mut Vec<Skipped>) -> Vec<(Vec<u8>, PathBuf)> {
+        let mut found = vec![(Vec::new(), self.git_dir.clone())];
+        if self.git_dir != self.common_dir {
+            found.push((b"main-worktree/".to_vec(), self.common_dir.clone()));
+        }
+        let dir = self.common_dir.join("worktrees");
+        for entry in self.list(&dir, skipped) {
+            let path = entry.path();
+            match self.bounds.real(&path) {
+                Ok(real) if real == self.git_dir => {}
+                Ok(real) if real.is_dir() => {
+                    let name = entry.file_name();
+                    found.push(([b"worktrees/", name.as_encoded_bytes(), b"/"].concat(), path));
+                }
+                Ok(_) => {}
+                Err(error) => skipped.push(self.broken(&path, error.to_string())),
+            }
+        }
+        found
+    }
+
+    /// The entries of a folder within the repository, sorted; none if it is not there.
+    pub(super) fn list(&self, dir: &Path, skipped: &mut Vec<Skipped>) -> Vec<DirEntry> {
+        let read = || -> io::Result<Vec<DirEntry>> { fs::read_dir(self.bounds.real(dir)?)?.collect() };
+        match read() {
+            Ok(mut entries) => {
+                entries.sort_by_key(DirEntry::file_name);
+                entries
+            }
+            Err(error) if file::is_absent(&error) => Vec::new(),
+            Err(error) => {
+                skipped.push(self.broken(dir, error.to_string()));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Reads the refs in the files below a folder. What stands there wins over what `refs` holds.
+    fn loose(&self, dir: &Path, name: &str, refs: &mut Refs, skipped: &mut Vec<Skipped>) {
+        let mut open = vec![(dir.join(name), name.as_bytes().to_vec())];
+        let mut linked = BTreeSet::new();
+        while let Some((dir, name)) = open.pop() {
+            for entry in self.list(&dir, skipped) {
+                let (own, path) = (entry.file_name(), entry.path());
+                let own = own.as_encoded_bytes();
+                // As git does: these are its own files, or nobody's.
+                if own.starts_with(b".") || own.ends_with(b".lock") {
+                    continue;
+                }
+                let full = [&name, b"/".as_slice(), own].concat();
+                let value = match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => {
+                        open.push((path, full));
+                        continue;
+                    }
+                    Ok(kind) if kind.is_file() => {
+                        file::open_checked(&path).map_err(|e| e.to_string()).and_then(read)
+                    }
+                    Ok(kind) if kind.is_symlink() => match self.bounds.real(&path) {
+                        Ok(real) if real.is_dir() => {
+                            // Each once, so that links in a ring have an end.
+                            if linked.insert(real) {
+                                open.push((path, full));
+                            }
+                            continue;
+                        }
+                        _ => self.linked(&path),
+                    },
+                    Ok(_) => Err("it is no regular file".to_owned()),
+                    Err(error) => Err(error.to_string()),
+                };
+                match value {
+                    Ok(value) => drop(refs.insert(full, value)),
+                    Err(why) => {
+                        refs.remove(&full);
+                        skipped.push(self.broken(&path, why));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads a ref that is a symbolic link: the oldest form of a symbolic ref, or a file elsewhere.
+    fn linked(&self, path: &Path) -> Result<Value, String> {
+        let target = fs::read_link(path).map_err(|e| e.to_string())?;
+        let target = target.as_os_str().as_encoded_bytes();
+        if target.starts_with(b"refs/") && is_safe(target) {
+            return Ok(Value::Symbolic(target.to_vec()));
+        }
+        self.bounds.open(path).map_err(|e| e.to_string()).and_then(read)
+    }
+
+    /// Reads HEAD of a work tree and what stands beside it.
+    fn beside_head(
+        &self,
+        dir: &Path,
+        prefix: &[u8],
+        own: &mut Refs,
+        found: &mut BTreeSet<Reference>,
+        skipped: &mut Vec<Skipped>,
+    ) {
+        let names: Vec<Vec<u8>> = self
+            .list(dir, skipped)
+            .iter()
+            .map(|e| e.file_name().as_encoded_bytes().to_vec())
+            .filter(|name| is_beside_head(name))
+            .chain(REBASE.iter().map(|name| name.as_bytes().to_vec()))
+            .collect();
+        if !names.iter().any(|name| name == b"HEAD") {
+            skipped.push(self.broken(&dir.join("HEAD"), "it is not there"));
+        }
+        for name in names {
+            let path = dir.join(path_of(&name));
+            let Ok(kind) = path.symlink_metadata() else { continue };
+            if name == b"FETCH_HEAD" || name == b"MERGE_HEAD" {
+                self.lines(&path, &[prefix, &name].concat(), found, skipped);
+                continue;
+            }
+            let value = match kind.is_symlink() {
+                true => self.linked(&path),
+                false => self.bounds.open(&path).map_err(|e| e.to_string()).and_then(read),
+            };
+            match value {
+                Ok(value) => drop(own.insert(name, value)),
+                Err(why) => skipped.push(self.broken(&path, why)),
+            }
+        }
+    }
+
+    /// Reads a file of which every line begins with an object's name.
+    fn lines(&self, path: &Path, name: &[u8], found: &mut BTreeSet<Reference>, skipped: &mut Vec<Skipped>) {
+        let text = match self.bounds.read(path, LIST) {
+            Ok(text) => text,
+            Err(error) => return skipped.push(self.broken(path, error.to_string())),
+        };
+        let mut bad = 0;
+        for line in text.split(|&b| b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
+            match parse(line) {
+                Ok(Value::Id(id)) => {
+                    let reference = Reference { name: RawPath::new(name), target: Some(id), symbolic: None };
+                    found.insert(reference);
+                }
+                _ => bad += 1,
+            }
+        }
+        if bad > 0 {
+            skipped.push(self.broken(path, format!("{bad} lines of it name no object")));
+        }
+    }
+}
+
+/// What a name leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// An object.
+    Id(ObjectId),
+    /// A symbolic ref to one that is not there.
+    Dangling,
+    /// There is no such ref.
+    None,
+}
+
+/// Follows the symbolic refs among `own` and adds all of it to `found`.
+fn settle(
+    own: &Refs,
+    shared: &Refs,
+    prefix: &[u8],
+    found: &mut BTreeSet<Reference>,
+    skipped: &mut Vec<Skipped>,
+) {
+    for (name, value) in own {
+        let full = RawPath::new(&[prefix, name].concat());
+        let (mut at, mut hops) = (Some(value), 0);
+        while let Some(Value::Symbolic(next)) = at
+            && hops <= HOPS
+        {
+            at = own.get(next).or_else(|| shared.get(next));
+            hops += 1;
+        }
+        let target = match at {
+            Some(Value::Id(id)) => Some(*id),
+            Some(Value::Symbolic(_)) => {
+                skipped.push(Skipped {
+                    provenance: Provenance::file(full),
+                    reason: SkipReason::Broken,
+                    detail: "its symbolic refs have no end".to_owned(),
+                });
+                continue;
+            }
+            None => None,
+        };
+        let symbolic = match value {
+            Value::Symbolic(next) => Some(RawPath::new(next)),
+            Value::Id(_) => None,
+        };
+        found.insert(Reference { name: full, target, symbolic });
+    }
+}
+
+/// Reads a ref's file.
+fn read(file: File) -> Result<Value, String> {
+    let mut bytes = Vec::with_capacity(64);
+    file.take(REF).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    parse(&bytes).map_err(str::to_owned)
+}
+
+/// Reads what a ref's file holds; what follows its first word is nobody's.
+fn parse(bytes: &[u8]) -> Result<Value, &'static str> {
+    if let Some(rest) = bytes.strip_prefix(b"ref:") {
+        if bytes.len() as u64 >= REF {
+            return Err("its symbolic ref is too long");
+        }
+        let name = file::first_line(rest).trim_ascii();
+        return if is_safe(name) { Ok(Value::Symbolic(name.to_vec())) } else { Err("it names no ref") };
+    }
+    let word = bytes.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+    match ObjectId::parse(word) {
+        Some(id) if !id.is_null() => Ok(Value::Id(id)),
+        Some(_) => Err("it names no object, but the null id"),
+        None if bytes.is_empty() => Err("it is empty"),
+        None if word.len() == 64 => Err("it names an object by SHA-256"),
+        None => Err("it names no object"),
+    }
+}
+
+/// Whether a name can be a ref's, and so lead to no other file of the repository or outside of it.
+fn is_safe(name: &[u8]) -> bool {
+    let plain = |part: &[u8]| !part.is_empty() && part != b"." && part != b".." && !part.contains(&0);
+    let mut rest = name;
+    if let Some(other) = name.strip_prefix(b"main-worktree/") {
+        rest = other;
+    } else if let Some(other) = name.strip_prefix(b"worktrees/") {
+        rest = other.iter().position(|&b| b == b'/').map_or(b"", |at| &other[at + 1..]);
+    }
+    name.split(|&b| b == b'/').all(plain) && (rest.starts_with(b"refs/") || is_beside_head(rest))
+}
+
+/// Whether a file beside HEAD is a ref by its name, as git decides it.
+fn is_beside_head(name: &[u8]) -> bool {
+    name.iter().all(|b| b.is_ascii_uppercase() || matches!(b, b'_' | b'-'))
+        && (name == b"HEAD" || name.ends_with(b"_HEAD") || ODD.contains(&name))
+}
+
+/// Whether each work tree has its own ref of this name.
+fn is_per_worktree(name: &[u8]) -> bool {
+    [&b"refs/bisect/"[..], b"refs/worktree/", b"refs/rewritten/"].iter().any(|p| name.starts_with(p))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_refs_are_read_as_git_reads_them() {
+        let id = "1".repeat(40);
+        let value = Value::Id(ObjectId::parse(id.as_bytes()).unwrap());
+        for text in
+            [id.clone(), format!("{id}\n"), format!("{id}\tnot-for-merge\tx\n"), format!("{id} \r\nx")]
+        {
+            assert_eq!(parse(text.as_bytes()), Ok(value.clone()), "{text:?}");
+        }
+        for (text, name) in [
+            ("ref: refs/heads/x\n", "refs/heads/x"),
+            ("ref:refs/heads/\u{e4} b \r\nodd", "refs/heads/\u{e4} b"),
+            ("ref: \t refs/heads/-x", "refs/heads/-x"),
+        ] {
+            assert_eq!(parse(text.as_bytes()), Ok(Value::Symbolic(name.as_bytes().to_vec())), "{text:?}");
+        }
+        let (null, long) = ("0".repeat(40), format!("ref: refs/heads/{}", "x".repeat(5000)));
+        let sha256 = "1".repeat(64);
+        for text in [
+            "",
+            "\n",
+            "x",
+            "ref: ",
+            "ref: refs/heads/../../x",
+            "ref: config",
+            &id[1..],
+            &null,
+            &long,
+            &sha256,
+        ] {
+            assert!(parse(text.as_bytes()).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_lead_nowhere_else() {
+        for name in [
+            "refs/heads/x",
+            "HEAD",
+            "ORIG_HEAD",
+            "worktrees/a/HEAD",
+            "main-worktree/refs/bisect/bad",
+            "refs/-x",
+        ] {
+            assert!(is_safe(name.as_bytes()), "{name}");
+        }
+        for name in [
+            "",
+            "config",
+            "COMMIT_EDITMSG",
+            "refs/../config",
+            "/etc/passwd",
+            "refs//x",
+            "refs/x/",
+            "worktrees/a",
+            "worktrees/../HEAD",
+            "refs/a\0b",
+            "../HEAD",
+        ] {
+            assert!(!is_safe(name.as_bytes()), "{name}");
+        }
+    }
+}
