@@ -72,7 +72,7 @@ pub trait Sink: Sync {
     /// Looks at windows of a text without knowing its path. Never misses what [`Sink::blob`] would
     /// report; may point at what that then leaves out.
     fn look(&self, text: &[u8], _windows: &[Window]) -> Look {
-        Look { hot: vec![0..text.len()], far: Vec::new() }
+        Look { hot: std::iter::once(0..text.len()).collect(), far: Vec::new() }
     }
     /// Counts texts and bytes that were read by first looks.
     fn looked(&self, _texts: u64, _bytes: u64) {}

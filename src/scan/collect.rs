@@ -338,7 +338,7 @@ impl Sink for Collector {
         }));
         lock(&self.idle).push(work);
         // Whatever the engine failed on is searched whole, which counts the failure.
-        looked.unwrap_or_else(|_| Look { hot: vec![0..text.len()], far: Vec::new() })
+        looked.unwrap_or_else(|_| Look { hot: std::iter::once(0..text.len()).collect(), far: Vec::new() })
     }
 
     fn looked(&self, texts: u64, bytes: u64) {

@@ -16,7 +16,7 @@ pub struct Lab(PathBuf);
 
 impl Lab {
     /// Makes an empty one.
-    pub fn new() -> Self {
+    pub fn empty() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("keywheel-gitlab-{}-{n}", std::process::id()));
@@ -27,7 +27,7 @@ impl Lab {
     /// One that holds a repository `a` on branch `main`, with the commits `one`, `two`, … that each
     /// write `file`.
     pub fn with_commits(messages: &[&str]) -> Self {
-        let lab = Lab::new();
+        let lab = Lab::empty();
         lab.git(".", &["init", "-q", "-b", "main", "a"]);
         messages.iter().for_each(|m| drop(lab.commit("a", m)));
         lab

@@ -408,7 +408,7 @@ fn parts_of_a_repository_say_so() {
 
 #[test]
 fn forms_that_are_not_read_are_never_clean() {
-    let lab = Lab::new();
+    let lab = Lab::empty();
     lab.git(".", &["init", "-q", "-b", "main", "--object-format=sha256", "sha256"]);
     lab.commit("sha256", "one");
     lab.git("sha256", &["checkout", "-q", "--detach"]);

@@ -244,7 +244,10 @@ mod tests {
         let seen = Seen::new(800);
         let first = text(3, 400);
         let mut cut = seen.cut(&first);
-        seen.learn(&mut cut, &Look { hot: vec![5000..5010], far: vec![9000..9000] });
+        seen.learn(
+            &mut cut,
+            &Look { hot: std::iter::once(5000..5010).collect(), far: std::iter::once(9000..9000).collect() },
+        );
         let again = seen.cut(&first);
         assert!(again.windows().is_empty());
         assert_eq!(again.marks(), Marks { hot: true, far: true });

@@ -1,5 +1,6 @@
 //! A first look at every object of a repository, each stretch of text once. What it points at is read again, under its paths.
 
+use super::file;
 use super::objects::{Objects, loose, loose_objects};
 use super::pack::{Entry, Graph, Pack, Visited, Visitor, walk};
 use super::parse::{Kind, Mode, entries};
@@ -8,7 +9,6 @@ use crate::model::{ObjectId, Provenance, RawPath, Sink, SkipReason, Skipped, Win
 use crate::source::archive;
 use ahash::AHashSet;
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -189,7 +189,7 @@ impl<'a> Survey<'a> {
                         if self.sink.stopped() {
                             return;
                         }
-                        match File::open(path).map_err(|e| e.to_string()).and_then(loose) {
+                        match file::open_own(path).map_err(|e| e.to_string()).and_then(loose) {
                             Ok(object) => take(*id, object),
                             Err(why) => self.lost(*id, &why),
                         }

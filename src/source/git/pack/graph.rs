@@ -99,6 +99,11 @@ impl Graph {
         self.offsets.len()
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Where a node's entry begins.
     pub fn offset(&self, node: u32) -> u64 {
         self.offsets[node as usize]

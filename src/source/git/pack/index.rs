@@ -60,6 +60,11 @@ impl PackIndex {
         self.count
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The name at a position in the sorted table.
     pub fn id(&self, bytes: &[u8], at: u32) -> ObjectId {
         let from = match self.layout {

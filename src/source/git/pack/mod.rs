@@ -54,6 +54,9 @@ pub struct Entry {
     pub data: usize,
 }
 
+/// Gives an object that is not in the pack.
+pub type Elsewhere<'a> = dyn Fn(&ObjectId) -> Option<(Kind, Vec<u8>)> + 'a;
+
 impl Pack {
     /// Maps a pack and its index.
     ///
@@ -89,6 +92,11 @@ impl Pack {
     /// How many objects its index names.
     pub fn len(&self) -> u32 {
         self.index.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// How many objects its own head claims.
@@ -201,7 +209,7 @@ impl Pack {
         &self,
         offset: u64,
         most: u64,
-        other: &dyn Fn(&ObjectId) -> Option<(Kind, Vec<u8>)>,
+        other: &Elsewhere<'_>,
     ) -> Result<(Kind, Vec<u8>), &'static str> {
         let mut chain = Vec::new();
         let mut tool = Decompressor::new();
