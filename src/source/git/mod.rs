@@ -3,6 +3,7 @@
 mod alternates;
 mod config;
 mod discover;
+pub mod commits;
 mod error;
 mod file;
 pub mod objects;
@@ -19,6 +20,7 @@ mod scratch;
 pub mod survey;
 
 pub use alternates::alternates_from_env;
+pub use commits::Commits;
 pub use error::GitError;
 pub use objects::{Object, Objects};
 pub use refs::Reference;
