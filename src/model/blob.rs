@@ -15,6 +15,18 @@ pub struct Blob<'a> {
     pub part: Part,
     /// Whether [`Sink::looked`] has counted it.
     pub counted: bool,
+    /// Which side of a change it is.
+    pub role: Role,
+}
+
+/// Which side of a change a blob is, where a source reads changes; everything else is new.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Searched, and reported.
+    #[default]
+    New,
+    /// What stood there before: a value that stands in it is not new, and nothing of it is reported.
+    Old,
 }
 
 /// The place of a blob's bytes in a larger whole.
@@ -35,7 +47,7 @@ pub struct Part {
 impl<'a> Blob<'a> {
     /// A whole blob.
     pub fn whole(bytes: &'a [u8], provenance: Arc<Provenance>) -> Self {
-        Blob { bytes, provenance, part: Part::default(), counted: false }
+        Blob { bytes, provenance, part: Part::default(), counted: false, role: Role::New }
     }
 }
 
@@ -83,5 +95,21 @@ pub trait Sink: Sync {
     /// Whether to stop early: the budget is spent or the user interrupted.
     fn stopped(&self) -> bool {
         false
+    }
+}
+
+/// Makes whatever a source pushes the old side of a change, the members of its archives too. What of
+/// it cannot be read is not counted: it could only have taken findings away.
+pub struct OldSide<'a>(pub &'a dyn Sink);
+
+impl Sink for OldSide<'_> {
+    fn blob(&self, blob: Blob<'_>) {
+        self.0.blob(Blob { role: Role::Old, ..blob });
+    }
+
+    fn skipped(&self, _: Skipped) {}
+
+    fn stopped(&self) -> bool {
+        self.0.stopped()
     }
 }

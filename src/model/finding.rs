@@ -128,6 +128,8 @@ pub enum By {
     Inline,
     /// An allow-list of the configuration.
     Config,
+    /// The old side of the change that was scanned: the value stood there before.
+    Old,
 }
 
 impl By {
@@ -137,6 +139,7 @@ impl By {
             By::Baseline => "baseline",
             By::Inline => "inline",
             By::Config => "config",
+            By::Old => "old-side",
         }
     }
 }

@@ -70,7 +70,7 @@ impl<'a> View<'a> {
     pub(super) fn standing(&self, o: &'a Occurrence) -> (&'static str, Option<&'a Suppression>) {
         match (&o.suppression, &self.finding.status) {
             (Some(s), _) if self.lenient => {
-                (if s.by == By::Baseline { "known" } else { "suppressed" }, Some(s))
+                (if matches!(s.by, By::Baseline | By::Old) { "known" } else { "suppressed" }, Some(s))
             }
             (_, status) => (status.as_str(), self.acceptance()),
         }

@@ -14,8 +14,8 @@ pub(super) struct Tally {
     pub(super) places: u64,
     /// Findings that nothing accepts.
     pub(super) new: u64,
-    /// Findings that the baseline holds.
-    pub(super) known: u64,
+    /// Findings that are no news, by mechanism.
+    pub(super) known: BTreeMap<By, u64>,
     /// Suppressed findings, by mechanism.
     pub(super) suppressed: BTreeMap<By, u64>,
     /// Findings that were proved to work.
@@ -38,11 +38,16 @@ impl Tally {
                     t.accepted_places +=
                         f.occurrences.iter().filter(|o| o.suppression.is_some()).count() as u64;
                 }
-                Status::Known(_) => t.known += 1,
+                Status::Known(s) => *t.known.entry(s.by).or_default() += 1,
                 Status::Suppressed(s) => *t.suppressed.entry(s.by).or_default() += 1,
             }
         }
         t
+    }
+
+    /// How many are known.
+    pub(super) fn known(&self) -> u64 {
+        self.known.values().sum()
     }
 
     /// How many are suppressed.
@@ -58,8 +63,11 @@ impl Tally {
     /// `3 new, 1 known (baseline), 2 suppressed (inline 1, config 1)`.
     pub(super) fn standing(&self) -> String {
         let mut parts = vec![format!("{} new", self.new)];
-        if self.known > 0 {
-            parts.push(format!("{} known (baseline)", self.known));
+        if let [(by, n)] = self.known.iter().collect::<Vec<_>>()[..] {
+            parts.push(format!("{n} known ({})", by.as_str()));
+        } else if !self.known.is_empty() {
+            let by = list(self.known.iter().map(|(by, n)| format!("{} {n}", by.as_str())));
+            parts.push(format!("{} known ({by})", self.known()));
         }
         if !self.suppressed.is_empty() {
             let by = list(self.suppressed.iter().map(|(by, n)| format!("{} {n}", by.as_str())));

@@ -6,10 +6,10 @@ use super::inline::marker;
 use super::locate::Locator;
 use crate::detect::{Detector, Found, Why, Workspace, is_reported};
 use crate::model::{
-    Blob, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look, Occurrence,
-    Partner, Provenance, Sink, SkipReason, Skipped, Status, Validity, Window,
+    Blob, By, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look, Occurrence,
+    Partner, Provenance, Role, Sink, SkipReason, Skipped, Status, Suppression, Validity, Window,
 };
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -80,6 +80,8 @@ struct State {
     findings: Vec<(Finding, usize)>,
     coverage: Coverage,
     near: Vec<NearMiss>,
+    /// Values that stand in an old side of the change: they are not new.
+    old: AHashSet<Fingerprint>,
 }
 
 /// An occurrence on its way to its finding.
@@ -119,7 +121,7 @@ impl Collector {
 
     /// The result, in an order that depends on the input alone.
     pub fn finish(self) -> Outcome {
-        let State { findings, mut coverage, mut near, .. } =
+        let State { findings, mut coverage, mut near, old, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         coverage.settle();
         let mut findings: Vec<Finding> = findings.into_iter().map(|(f, _)| f).collect();
@@ -130,7 +132,7 @@ impl Collector {
             f.occurrences.dedup();
             f.also.sort();
             f.also.dedup();
-            f.status = status(f, &self.options);
+            f.status = status(f, &self.options, &old);
         }
         findings.sort_by(|a, b| {
             let place = |f: &Finding| (f.occurrences[0].provenance.clone(), f.occurrences[0].location);
@@ -151,6 +153,12 @@ impl Collector {
         let found = self.detector.scan(blob.bytes, blob.provenance.name().as_bytes(), &mut work);
         let dropped = work.dropped.take().unwrap_or_default();
         lock(&self.idle).push(work);
+        if blob.role == Role::Old {
+            let key = &self.options.key;
+            let values = found.iter().filter(|f| self.reports(f));
+            let old: Vec<_> = values.map(|f| key.fingerprint(&normalised(f.secret.expose()))).collect();
+            return lock(&self.state).old.extend(old);
+        }
         let owned = blob.part.lead..blob.bytes.len().saturating_sub(blob.part.trail).max(blob.part.lead);
         let drafts = if found.is_empty() { Vec::new() } else { self.drafts(blob, found, &owned) };
         let mut locator = Locator::new(blob.bytes, blob.part);
@@ -363,7 +371,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn status(finding: &Finding, options: &Options) -> Status {
+fn status(finding: &Finding, options: &Options, old: &AHashSet<Fingerprint>) -> Status {
     if let Some(s) = options.baseline.knows(&finding.fingerprint, &options.today) {
         return Status::Known(s);
     }
@@ -375,6 +383,14 @@ fn status(finding: &Finding, options: &Options) -> Status {
         && let Some(s) = finding.occurrences.first().and_then(|o| o.suppression.clone())
     {
         return Status::Suppressed(s);
+    }
+    if old.contains(&finding.fingerprint) {
+        return Status::Known(Suppression {
+            by: By::Old,
+            reason: "it stood there before this change".to_owned(),
+            owner: String::new(),
+            until: String::new(),
+        });
     }
     Status::New
 }

@@ -139,12 +139,7 @@ impl Chunker {
             }
             // A stream that failed before it gave anything is no empty file.
             if len > 0 || !matches!(end, Some(End::Failed(_))) {
-                sink.blob(Blob {
-                    bytes: &buffer[..len],
-                    provenance: provenance.clone(),
-                    part,
-                    counted: false,
-                });
+                sink.blob(Blob { part, ..Blob::whole(&buffer[..len], provenance.clone()) });
             }
             if let Some(end) = end {
                 return Run { mark: cutter.mark, end };

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub const WHOLE: u64 = 2 << 20;
 
 /// Bytes of the record that ends a zip without a comment.
-const TAIL: i64 = 22;
+pub(super) const TAIL: usize = 22;
 
 /// What of a tree to read.
 #[derive(Clone, Debug)]
@@ -176,7 +176,7 @@ fn under_glob<'a>(root: &Path, path: &'a Path) -> &'a [u8] {
     path.strip_prefix(root).unwrap_or(path).as_os_str().as_encoded_bytes()
 }
 
-fn excludes(globs: &[String]) -> Result<globset::GlobSet, SourceError> {
+pub(super) fn excludes(globs: &[String]) -> Result<globset::GlobSet, SourceError> {
     let mut set = globset::GlobSetBuilder::new();
     for glob in globs {
         let error =
@@ -319,21 +319,7 @@ impl<'a> Reader<'a> {
             self.skip(name, SkipReason::Changed, "it shrank while it was read");
         }
         let provenance = Arc::new(Provenance::file(name.clone()));
-        let tail = &self.buffer[self.buffer.len().saturating_sub(TAIL as usize)..];
-        let kind = archive::kind(&self.buffer, name.as_bytes())
-            .or_else(|| archive::ends_zip(tail).then_some(archive::Kind::Zip));
-        match kind.filter(|_| self.options.archives) {
-            Some(kind) => {
-                archive::unpack(
-                    kind,
-                    Input::Bytes(&self.buffer),
-                    &provenance,
-                    &self.options.budget,
-                    self.sink,
-                );
-            }
-            None => self.sink.blob(Blob::whole(&self.buffer, provenance)),
-        }
+        super::bytes::push(&self.buffer, &provenance, self.options, self.sink);
         Step::Done
     }
 
@@ -350,7 +336,7 @@ impl<'a> Reader<'a> {
         }
         // A program or script may have a zip behind it, which only the end of the file shows.
         let mut tail = Vec::new();
-        if io::Seek::seek(&mut file, io::SeekFrom::End(-TAIL)).is_ok() {
+        if io::Seek::seek(&mut file, io::SeekFrom::End(-(TAIL as i64))).is_ok() {
             let _ = (&mut file).take(TAIL as u64).read_to_end(&mut tail);
         }
         let kind =

@@ -1,6 +1,7 @@
 //! Sources: whatever holds bytes to scan, pushed blob by blob into a [`Sink`](crate::model::Sink).
 
 pub mod archive;
+pub mod bytes;
 pub mod chunk;
 mod files;
 pub mod git;

@@ -42,12 +42,7 @@ pub(super) fn push(
                 (part, len)
             };
             if len > 0 {
-                sink.blob(Blob {
-                    bytes: &buffer[..len],
-                    provenance: provenance.clone(),
-                    part,
-                    counted: false,
-                });
+                sink.blob(Blob { part, ..Blob::whole(&buffer[..len], provenance.clone()) });
             }
         }
     };
