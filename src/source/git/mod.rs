@@ -4,6 +4,7 @@ mod alternates;
 mod config;
 mod discover;
 pub mod commits;
+pub mod diff;
 mod error;
 mod file;
 pub mod objects;

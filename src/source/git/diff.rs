@@ -1,0 +1,507 @@
+//! What a commit brings: the entries of its tree that stand in none of its parents' trees under the
+//! same path, and what stood in their place.
+//!
+//! Total on hostile trees: no recursion, bounds on depth and on how often the same folders are
+//! compared, duplicate and unsorted entries compared as sets.
+
+use super::parse::{self, Entry, Kind, Mode};
+use super::{GitError, Objects};
+use crate::model::{ObjectId, RawPath};
+use ahash::AHashMap;
+use std::sync::Arc;
+
+/// Folders inside each other that are followed, as many as git itself follows.
+pub const DEPTH: u32 = 4096;
+/// Most bytes of a path; of a longer one its end is kept.
+pub const LONGEST: usize = 1 << 16;
+/// Under how many paths of a commit the same folders are compared. A few folders that hold each
+/// other many times over have more paths than can be counted, yet no more content.
+const VISITS: u32 = 64;
+/// Bytes of trees that are kept for the next comparison.
+const KEPT: usize = 16 << 20;
+
+/// Reads trees, and keeps the last ones: most of a commit's trees are its parent's.
+#[derive(Debug)]
+pub struct Trees<'a> {
+    objects: &'a Objects,
+    kept: AHashMap<ObjectId, Arc<Vec<u8>>>,
+    bytes: usize,
+}
+
+impl<'a> Trees<'a> {
+    /// Reads from `objects`.
+    pub fn new(objects: &'a Objects) -> Self {
+        Trees { objects, kept: AHashMap::new(), bytes: 0 }
+    }
+
+    /// The bytes of a tree.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no tree.
+    pub fn read(&mut self, id: &ObjectId) -> Result<Arc<Vec<u8>>, GitError> {
+        if let Some(bytes) = self.kept.get(id) {
+            return Ok(bytes.clone());
+        }
+        let bytes = Arc::new(self.objects.read_as(id, Kind::Tree)?);
+        if self.bytes + bytes.len() > KEPT {
+            self.kept.clear();
+            self.bytes = 0;
+        }
+        self.bytes += bytes.len();
+        self.kept.insert(*id, bytes.clone());
+        Ok(bytes)
+    }
+}
+
+/// An entry that is no folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Change {
+    /// Where it stands.
+    pub path: RawPath,
+    /// What it is.
+    pub mode: Mode,
+    /// The object.
+    pub id: ObjectId,
+}
+
+/// What stood at a path that changed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Former {
+    /// In the tree of which parent, by its position.
+    pub parent: usize,
+    /// What stood there.
+    pub was: Change,
+}
+
+/// The name of an entry.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    /// The name alone.
+    pub name: RawPath,
+    /// Where it stands, itself included.
+    pub path: RawPath,
+    /// The tree that holds it.
+    pub tree: ObjectId,
+}
+
+/// What could not be compared.
+#[derive(Debug)]
+pub struct Unread {
+    /// Where.
+    pub path: RawPath,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why something could not be compared.
+#[derive(Debug)]
+pub enum Why {
+    /// It cannot be read.
+    Error(GitError),
+    /// The folder ends in the middle of an entry.
+    EndsEarly,
+    /// It lies deeper than [`DEPTH`].
+    TooDeep,
+    /// The caller asked to stop.
+    Stopped,
+}
+
+/// What a commit brings.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Files, links and submodules that no parent has under the same path.
+    pub new: Vec<Change>,
+    /// Files and links that stood in a parent's tree where the commit has something else or nothing.
+    pub old: Vec<Former>,
+    /// Names that no parent has in the same folder, those of folders included.
+    pub names: Vec<Name>,
+    /// Names that are gone, with the position of each parent that has them.
+    pub old_names: Vec<(usize, Name)>,
+    /// What could not be compared.
+    pub unread: Vec<Unread>,
+    /// Folders that were met under more paths than are followed; their content is in `new`.
+    pub repeated: u64,
+}
+
+/// Compares the tree of a commit with those of its parents. `stopped` is asked now and then.
+pub fn changes(
+    trees: &mut Trees<'_>,
+    tree: &ObjectId,
+    parents: &[ObjectId],
+    stopped: &dyn Fn() -> bool,
+) -> Changes {
+    let mut compare = Compare {
+        trees,
+        parents: parents.len(),
+        paths: vec![(0, Box::default())],
+        visits: AHashMap::new(),
+        stack: Vec::new(),
+        found: Changes::default(),
+    };
+    if !parents.contains(tree) {
+        let old = parents.iter().copied().enumerate().collect();
+        compare.stack.push(Folder { path: 0, depth: 0, new: Some(*tree), old });
+    }
+    let mut round = 0u32;
+    while let Some(folder) = compare.stack.pop() {
+        round = round.wrapping_add(1);
+        if round % 64 == 0 && stopped() {
+            compare.unread(folder.path, Why::Stopped);
+            break;
+        }
+        compare.folder(&folder);
+    }
+    compare.found
+}
+
+/// A folder to compare.
+struct Folder {
+    /// Its path, in `Compare::paths`.
+    path: usize,
+    depth: u32,
+    /// The commit's; none if it has nothing there, or something else.
+    new: Option<ObjectId>,
+    /// The parents', by their position. A hostile tree may hold a name twice.
+    old: Vec<(usize, ObjectId)>,
+}
+
+/// What is compared, which tells how it ends.
+type Pair = (Option<ObjectId>, Vec<(usize, ObjectId)>);
+
+struct Compare<'t, 'o> {
+    trees: &'t mut Trees<'o>,
+    /// How many parents there are.
+    parents: usize,
+    /// Paths of folders: the one above, and a name. Deep ones share what they have in common.
+    paths: Vec<(usize, Box<[u8]>)>,
+    visits: AHashMap<Pair, u32>,
+    stack: Vec<Folder>,
+    found: Changes,
+}
+
+impl Compare<'_, '_> {
+    fn folder(&mut self, folder: &Folder) {
+        let visits = self.visits.entry((folder.new, folder.old.clone())).or_default();
+        *visits += 1;
+        if *visits > VISITS {
+            self.found.repeated += 1;
+            return;
+        }
+        if folder.depth > DEPTH {
+            return self.unread(folder.path, Why::TooDeep);
+        }
+        let new_bytes = match folder.new.map(|id| (id, self.trees.read(&id))) {
+            None => Arc::default(),
+            Some((_, Ok(bytes))) => bytes,
+            Some((id, Err(error))) => {
+                // Whatever calls itself a folder: what it is said to hold, or what it is, is read.
+                if let Ok(object) = self.trees.objects.read(&id)
+                    && object.kind == Kind::Blob
+                {
+                    let path = self.path(folder.path, b"");
+                    self.found.new.push(Change { path, mode: Mode::File, id });
+                }
+                return self.unread(folder.path, Why::Error(error));
+            }
+        };
+        let mut list = parse::entries(&new_bytes);
+        let mut new: Vec<Entry<'_>> = list.by_ref().collect();
+        if list.broken {
+            self.unread(folder.path, Why::EndsEarly);
+        }
+        // What cannot be read of the old side makes nothing known, and so hides nothing.
+        let old_bytes: Vec<(usize, Arc<Vec<u8>>)> =
+            folder.old.iter().filter_map(|(p, id)| Some((*p, self.trees.read(id).ok()?))).collect();
+        let mut old: Vec<(usize, Entry<'_>)> =
+            old_bytes.iter().flat_map(|(p, bytes)| parse::entries(bytes).map(|e| (*p, e))).collect();
+        // Git sorts folders as if their names ended in a slash; by the bare name, mostly sorted
+        // already, each name's entries come together.
+        new.sort_by_key(|e| e.name);
+        old.sort_by_key(|(p, e)| (e.name, *p));
+        let (mut new, mut old) = (&new[..], &old[..]);
+        loop {
+            let name = match (new.first(), old.first()) {
+                (Some(n), Some((_, o))) => n.name.min(o.name),
+                (Some(n), None) => n.name,
+                (None, Some((_, o))) => o.name,
+                (None, None) => break,
+            };
+            let (these, rest) = new.split_at(new.iter().take_while(|e| e.name == name).count());
+            let (those, left) = old.split_at(old.iter().take_while(|e| e.1.name == name).count());
+            (new, old) = (rest, left);
+            // Nearly always: one entry, and every parent has the same.
+            if let ([this], [(_, that)]) = (these, those)
+                && this == that
+            {
+                continue;
+            }
+            self.name(folder, name, these, those);
+        }
+    }
+
+    /// Compares what stands under one name.
+    fn name(&mut self, folder: &Folder, name: &[u8], new: &[Entry<'_>], old: &[(usize, Entry<'_>)]) {
+        let changed = |e: &&Entry<'_>| !old.iter().any(|(_, o)| o.mode == e.mode && o.id == e.id);
+        let mut fresh = new.iter().filter(changed).peekable();
+        // Nothing stands there now; a parent that has nothing there either is no different.
+        let gone = new.is_empty() && self.is_in_all(old.iter().map(|(p, _)| *p));
+        if fresh.peek().is_none() && !gone {
+            return;
+        }
+        if old.is_empty() || gone {
+            let path = self.path(folder.path, name);
+            let named = |tree| Name { name: RawPath::new(name), path: path.clone(), tree };
+            self.found.names.extend(folder.new.filter(|_| !gone).map(named));
+            let former = folder.old.iter().filter(|(p, _)| gone && old.iter().any(|(o, _)| o == p));
+            self.found.old_names.extend(former.map(|(p, tree)| (*p, named(*tree))));
+        }
+        let folders: Vec<(usize, ObjectId)> =
+            old.iter().filter(|(_, e)| e.mode == Mode::Tree).map(|(p, e)| (*p, e.id)).collect();
+        let mut followed = false;
+        for entry in fresh {
+            if entry.mode == Mode::Tree {
+                followed = true;
+                self.enter(folder, name, Some(entry.id), folders.clone());
+            } else {
+                let path = self.path(folder.path, name);
+                self.found.new.push(Change { path, mode: entry.mode, id: entry.id });
+            }
+        }
+        for (parent, entry) in old.iter().filter(|(_, e)| matches!(e.mode, Mode::File | Mode::Link)) {
+            let was = Change { path: self.path(folder.path, name), mode: entry.mode, id: entry.id };
+            self.found.old.push(Former { parent: *parent, was });
+        }
+        // What a folder held that is gone, or is a file now.
+        if !followed && self.is_in_all(folders.iter().map(|(p, _)| *p)) {
+            self.enter(folder, name, None, folders);
+        }
+    }
+
+    /// Whether each parent is among those at which something stands.
+    fn is_in_all(&self, parents: impl Iterator<Item = usize>) -> bool {
+        let mut list: Vec<usize> = parents.collect();
+        list.sort_unstable();
+        list.dedup();
+        list.len() == self.parents && !list.is_empty()
+    }
+
+    fn enter(&mut self, folder: &Folder, name: &[u8], new: Option<ObjectId>, old: Vec<(usize, ObjectId)>) {
+        self.paths.push((folder.path, name.into()));
+        self.stack.push(Folder { path: self.paths.len() - 1, depth: folder.depth + 1, new, old });
+    }
+
+    fn unread(&mut self, path: usize, why: Why) {
+        let path = self.path(path, b"");
+        self.found.unread.push(Unread { path, why });
+    }
+
+    /// The path of an entry of a folder, or of the folder itself for an empty name.
+    fn path(&self, mut folder: usize, name: &[u8]) -> RawPath {
+        let mut parts = vec![name];
+        let mut len = name.len();
+        while folder != 0 && len < LONGEST {
+            let (above, part) = &self.paths[folder];
+            len += part.len() + 1;
+            parts.push(part);
+            folder = *above;
+        }
+        parts.reverse();
+        if name.is_empty() {
+            parts.pop();
+        }
+        let path = parts.join(&b'/');
+        RawPath::new(&path[path.len().saturating_sub(LONGEST)..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    /// A directory of loose objects with names of our choosing: nothing here checks a name.
+    struct Store(PathBuf);
+
+    impl Store {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("keywheel-diff-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir_all(&path).unwrap();
+            Store(path)
+        }
+
+        fn put(&self, id: u32, kind: &str, bytes: &[u8]) -> ObjectId {
+            let id = name(id);
+            let hex = id.to_string();
+            let folder = self.0.join(&hex[..2]);
+            fs::create_dir_all(&folder).unwrap();
+            let mut head = format!("{kind} {}\0", bytes.len()).into_bytes();
+            head.extend(bytes);
+            let mut out = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+            out.write_all(&head).unwrap();
+            File::create(folder.join(&hex[2..])).unwrap().write_all(&out.finish().unwrap()).unwrap();
+            id
+        }
+
+        fn tree(&self, id: u32, list: &[(&str, &str, u32)]) -> ObjectId {
+            self.put(id, "tree", &tree(list))
+        }
+
+        fn objects(&self) -> Objects {
+            Objects::open(std::slice::from_ref(&self.0)).unwrap()
+        }
+    }
+
+    impl Drop for Store {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn name(n: u32) -> ObjectId {
+        let mut bytes = [9; 20];
+        bytes[..4].copy_from_slice(&n.to_be_bytes());
+        ObjectId::from_bytes(&bytes).unwrap()
+    }
+
+    fn tree(list: &[(&str, &str, u32)]) -> Vec<u8> {
+        let entry = |(mode, n, id): &(&str, &str, u32)| {
+            [mode.as_bytes(), b" ", n.as_bytes(), b"\0", name(*id).as_bytes()].concat()
+        };
+        list.iter().flat_map(entry).collect()
+    }
+
+    fn compare(store: &Store, tree: ObjectId, parents: &[ObjectId]) -> Changes {
+        let objects = store.objects();
+        changes(&mut Trees::new(&objects), &tree, parents, &|| false)
+    }
+
+    fn new(found: &Changes) -> Vec<String> {
+        let mut list: Vec<String> = found.new.iter().map(|c| c.path.text()).collect();
+        list.sort();
+        list
+    }
+
+    fn old(found: &Changes) -> Vec<String> {
+        let mut list: Vec<String> =
+            found.old.iter().map(|f| format!("{}:{}", f.parent, f.was.path.text())).collect();
+        list.sort();
+        list
+    }
+
+    const F: &str = "100644";
+    const D: &str = "40000";
+
+    #[test]
+    fn only_what_changed_is_looked_at() {
+        let s = Store::new("plain");
+        let same = name(99); // never stored: looking into it would be told
+        s.tree(1, &[(F, "a", 10), (D, "kept", 99), (D, "dir", 2), (F, "gone", 14)]);
+        s.tree(2, &[(F, "b", 11), (F, "c", 12)]);
+        s.tree(3, &[(F, "a", 13), (D, "kept", 99), (D, "dir", 4), (F, "link", 15)]);
+        s.tree(4, &[(F, "b", 11), (F, "c", 16)]);
+        assert!(!s.objects().contains(&same));
+        let found = compare(&s, name(3), &[name(1)]);
+        assert_eq!(new(&found), ["a", "dir/c", "link"]);
+        assert_eq!(old(&found), ["0:a", "0:dir/c", "0:gone"]);
+        assert_eq!(found.names.iter().map(|n| n.path.text()).collect::<Vec<_>>(), ["link"]);
+        assert_eq!(found.old_names.iter().map(|n| n.1.path.text()).collect::<Vec<_>>(), ["gone"]);
+        assert!(found.unread.is_empty());
+        assert!(new(&compare(&s, name(1), &[name(1), name(3)])).is_empty());
+        // Against no parent, all is new; and what is not there is told.
+        let all = compare(&s, name(3), &[]);
+        assert_eq!(new(&all), ["a", "dir/b", "dir/c", "link"]);
+        assert_eq!(all.names.len(), 6);
+        assert!(matches!(&all.unread[..], [Unread { path, why: Why::Error(GitError::Absent { .. }) }] if path.as_bytes() == b"kept"));
+    }
+
+    #[test]
+    fn a_merge_brings_what_no_parent_has() {
+        let s = Store::new("merge");
+        s.tree(1, &[(F, "a", 10), (F, "b", 11), (F, "c", 12), (F, "one", 20)]);
+        s.tree(2, &[(F, "a", 13), (F, "b", 14), (F, "d", 15)]);
+        s.tree(3, &[(F, "a", 10), (F, "b", 16), (F, "e", 17)]);
+        let found = compare(&s, name(3), &[name(1), name(2)]);
+        assert_eq!(new(&found), ["b", "e"]);
+        // `a` is the first parent's, and `c`, `d` and `one` are gone from one side only.
+        assert_eq!(old(&found), ["0:b", "1:b"]);
+        let octopus = compare(&s, name(3), &[name(1), name(2), name(3)]);
+        assert!(octopus.new.is_empty() && octopus.old.is_empty());
+    }
+
+    #[test]
+    fn folders_and_files_take_each_others_place() {
+        let s = Store::new("kinds");
+        s.tree(1, &[(D, "x", 2), (F, "y", 10)]);
+        s.tree(2, &[(F, "in", 11), (D, "sub", 3)]);
+        s.tree(3, &[(F, "deep", 12)]);
+        s.tree(4, &[(F, "x", 13), (D, "y", 3), ("160000", "m", 14), ("120000", "l", 15)]);
+        let found = compare(&s, name(4), &[name(1)]);
+        assert_eq!(new(&found), ["l", "m", "x", "y/deep"]);
+        assert_eq!(old(&found), ["0:x/in", "0:x/sub/deep", "0:y"]);
+        let modes: Vec<Mode> = found.new.iter().map(|c| c.mode).collect();
+        assert!(modes.contains(&Mode::Link) && modes.contains(&Mode::Submodule));
+    }
+
+    #[test]
+    fn lies_are_told_and_read_for_what_they_are() {
+        let s = Store::new("lies");
+        s.put(10, "blob", b"content");
+        s.put(11, "tree", b"100644 ok\0cut");
+        s.tree(1, &[
+            (D, "blob", 10),
+            (D, "cut", 11),
+            (F, "..", 12),
+            (D, ".git", 2),
+            (F, "z", 13),
+            (F, "a", 14),
+            (F, "a", 15),
+        ]);
+        s.tree(2, &[(F, "config", 16)]);
+        let found = compare(&s, name(1), &[]);
+        assert_eq!(new(&found), ["..", ".git/config", "a", "a", "blob", "z"]);
+        let told: Vec<_> = found.unread.iter().map(|u| u.path.text()).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        // Twice the same name: only the one that the parent lacks is new.
+        s.tree(3, &[(F, "a", 15), (F, "a", 17), (D, ".git", 2)]);
+        s.tree(4, &[(D, ".git", 2), (F, "a", 15), (F, "a", 14)]);
+        let found = compare(&s, name(3), &[name(4)]);
+        assert_eq!(found.new.iter().map(|c| c.id).collect::<Vec<_>>(), [name(17)]);
+        assert_eq!(found.old.len(), 2);
+    }
+
+    #[test]
+    fn depth_and_repetition_have_bounds() {
+        let s = Store::new("deep");
+        // Ten levels, each holding the next ten times: ten thousand million paths to one file.
+        for level in 0..10 {
+            let names: Vec<String> = (0..10).map(|n| format!("d{n}")).collect();
+            let mode = if level == 9 { F } else { D };
+            let list: Vec<_> = names.iter().map(|n| (mode, n.as_str(), level + 1)).collect();
+            s.tree(level, &list);
+        }
+        let found = compare(&s, name(0), &[]);
+        assert!(found.repeated > 0 && found.new.len() <= 640, "{}", found.new.len());
+        assert!(found.new.iter().all(|c| c.id == name(10)));
+        // A folder that a damaged store shows inside itself.
+        s.tree(100, &[(D, "again", 100), (F, "x", 10)]);
+        let found = compare(&s, name(100), &[]);
+        assert_eq!((found.new.len(), found.repeated), (64, 1));
+        // Deeper than git goes, each level another folder.
+        for level in 0..5000 {
+            s.tree(1000 + level, &[(D, "d", 1001 + level), (F, "f", 10)]);
+        }
+        let found = compare(&s, name(1000), &[]);
+        assert_eq!(found.new.len(), DEPTH as usize + 1);
+        assert!(matches!(found.unread[..], [Unread { why: Why::TooDeep, .. }]));
+        assert!(found.new.iter().all(|c| c.path.as_bytes().len() <= LONGEST));
+        let mut calls = std::cell::Cell::new(0);
+        let objects = s.objects();
+        let stop = || calls.replace(calls.get() + 1) > 2;
+        let found = changes(&mut Trees::new(&objects), &name(1000), &[], &stop);
+        assert!(matches!(found.unread.last(), Some(Unread { why: Why::Stopped, .. })));
+        assert!(*calls.get_mut() < 10);
+    }
+}
