@@ -96,6 +96,11 @@ pub trait Sink: Sync {
     fn stopped(&self) -> bool {
         false
     }
+    /// Whether an old side can change anything: not while nothing was found that could be known
+    /// from there. Sources ask once all that is new was pushed.
+    fn wants_old(&self) -> bool {
+        true
+    }
 }
 
 /// Makes whatever a source pushes the old side of a change, the members of its archives too. What of
@@ -111,5 +116,9 @@ impl Sink for OldSide<'_> {
 
     fn stopped(&self) -> bool {
         self.0.stopped()
+    }
+
+    fn wants_old(&self) -> bool {
+        self.0.wants_old()
     }
 }

@@ -62,7 +62,7 @@ reasons! {
     /// Its size or time changed while it was read.
     Changed, Failed, "changed", "scan again when nothing writes to it";
     /// A part of a repository's history that is not there: a shallow clone.
-    Shallow, Failed, "shallow", "fetch the rest: git fetch --unshallow";
+    Shallow, Failed, "shallow", "fetch the rest: git fetch --unshallow, or fetch-depth: 0 for a checkout in CI";
     /// A git object that something names and that is not there: a partial clone, or damage.
     Absent, Failed, "absent", "fetch it: git fetch --refetch --no-filter, then git fsck";
     /// A folder of objects that a repository names and that is not below the operator's storage root,

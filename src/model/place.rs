@@ -1,6 +1,9 @@
 //! Where bytes come from and where in them something stands.
 
 use super::Origin;
+use std::borrow::Cow;
+#[cfg(unix)]
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +21,17 @@ impl RawPath {
     /// The bytes of an operating-system path.
     pub fn from_path(path: &Path) -> Self {
         RawPath::new(path.as_os_str().as_encoded_bytes())
+    }
+
+    /// As a path of this system; where paths are text, what is none is replaced.
+    pub fn as_path(&self) -> Cow<'_, Path> {
+        #[cfg(unix)]
+        return Cow::Borrowed(Path::new(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(&self.0)));
+        #[cfg(not(unix))]
+        return match String::from_utf8_lossy(&self.0) {
+            Cow::Borrowed(text) => Cow::Borrowed(Path::new(text)),
+            Cow::Owned(text) => Cow::Owned(text.into()),
+        };
     }
 
     /// The bytes as given.

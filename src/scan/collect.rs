@@ -359,6 +359,11 @@ impl Sink for Collector {
         self.detector.wants_name(name)
     }
 
+    fn wants_old(&self) -> bool {
+        let state = lock(&self.state);
+        state.findings.iter().any(|(f, _)| !state.old.contains(&f.fingerprint))
+    }
+
     fn stopped(&self) -> bool {
         if self.options.deadline.is_some_and(|d| Instant::now() >= d) {
             self.stop();

@@ -3,6 +3,9 @@
 // A helper of a test fails as a test does.
 #![allow(clippy::unwrap_used)]
 
+mod dags;
+mod made;
+mod range;
 mod repo;
 
 use std::fs;

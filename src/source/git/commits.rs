@@ -340,7 +340,9 @@ mod tests {
     fn a_hundred_thousand_commits_take_no_time() {
         let mut commits = Commits::default();
         let texts: Vec<_> = (0..100_000u32)
-            .map(|n| text(&[n.saturating_sub(1), n.saturating_sub(n % 97 + 1)][..n.min(2) as usize], i64::from(n)))
+            .map(|n| {
+                text(&[n.saturating_sub(1), n.saturating_sub(n % 97 + 1)][..n.min(2) as usize], i64::from(n))
+            })
             .collect();
         let start = Instant::now();
         texts.iter().enumerate().for_each(|(n, t)| assert!(commits.add(id(n as u32), t)));

@@ -414,7 +414,9 @@ mod tests {
         let all = compare(&s, name(3), &[]);
         assert_eq!(new(&all), ["a", "dir/b", "dir/c", "link"]);
         assert_eq!(all.names.len(), 6);
-        assert!(matches!(&all.unread[..], [Unread { path, why: Why::Error(GitError::Absent { .. }) }] if path.as_bytes() == b"kept"));
+        assert!(
+            matches!(&all.unread[..], [Unread { path, why: Why::Error(GitError::Absent { .. }) }] if path.as_bytes() == b"kept")
+        );
     }
 
     #[test]
@@ -450,15 +452,18 @@ mod tests {
         let s = Store::new("lies");
         s.put(10, "blob", b"content");
         s.put(11, "tree", b"100644 ok\0cut");
-        s.tree(1, &[
-            (D, "blob", 10),
-            (D, "cut", 11),
-            (F, "..", 12),
-            (D, ".git", 2),
-            (F, "z", 13),
-            (F, "a", 14),
-            (F, "a", 15),
-        ]);
+        s.tree(
+            1,
+            &[
+                (D, "blob", 10),
+                (D, "cut", 11),
+                (F, "..", 12),
+                (D, ".git", 2),
+                (F, "z", 13),
+                (F, "a", 14),
+                (F, "a", 15),
+            ],
+        );
         s.tree(2, &[(F, "config", 16)]);
         let found = compare(&s, name(1), &[]);
         assert_eq!(new(&found), ["..", ".git/config", "a", "a", "blob", "z"]);

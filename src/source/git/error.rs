@@ -1,7 +1,7 @@
 //! Why a repository cannot be read.
 
 use super::parse::Kind;
-use crate::model::{ObjectId, RawPath};
+use crate::model::{ObjectId, Provenance, RawPath, SkipReason, Skipped};
 use std::io;
 
 /// Why a repository, or a part of it that was asked for, cannot be read.
@@ -47,6 +47,14 @@ pub enum GitError {
         /// What to do.
         cure: String,
     },
+    /// Two commits that no commit leads to both of.
+    #[error(
+        "the two ends of `{spec}` have no common ancestor; fetch it (git fetch --unshallow, or fetch-depth: 0 for a checkout in CI), or write two dots for all that the second has and the first has not"
+    )]
+    NoCommonAncestor {
+        /// The range as it was given.
+        spec: String,
+    },
     /// An object that is not there.
     #[error("the object {id} is not there; fetch it: git fetch --unshallow, or --refetch --no-filter")]
     Absent {
@@ -77,7 +85,25 @@ impl GitError {
     /// Whether the repository is there but cannot be read, which makes a scan incomplete rather
     /// than wrongly called.
     pub fn is_incomplete(&self) -> bool {
-        use GitError::{NotARepository, OtherKind, UnknownRevision};
-        !matches!(self, NotARepository { .. } | UnknownRevision { .. } | OtherKind { .. })
+        use GitError::{NoCommonAncestor, NotARepository, OtherKind, UnknownRevision};
+        !matches!(
+            self,
+            NotARepository { .. } | UnknownRevision { .. } | OtherKind { .. } | NoCommonAncestor { .. }
+        )
+    }
+
+    /// Why what could not be read for this error was not.
+    pub fn reason(&self) -> SkipReason {
+        match self {
+            GitError::Absent { .. } => SkipReason::Absent,
+            GitError::Unsupported { .. } => SkipReason::Unsupported,
+            GitError::Unreadable { .. } => SkipReason::Unreadable,
+            _ => SkipReason::Broken,
+        }
+    }
+
+    /// Counts what could not be read.
+    pub fn skipped(&self, provenance: Provenance) -> Skipped {
+        Skipped { provenance, reason: self.reason(), detail: self.to_string() }
     }
 }

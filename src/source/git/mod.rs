@@ -1,7 +1,9 @@
 //! Git repositories, read without git and without obeying anything that stands in them.
 
 mod alternates;
+pub mod commits;
 mod config;
+pub mod diff;
 mod discover;
 pub mod commits;
 pub mod diff;
@@ -11,6 +13,7 @@ pub mod objects;
 pub mod pack;
 mod packed;
 pub mod parse;
+pub mod range;
 mod reflog;
 mod refs;
 mod repo;

@@ -187,12 +187,11 @@ struct End {
 
 /// A commit that was not read. `cut`: the repository says that it has no parents of its child.
 fn unread(id: ObjectId, error: &GitError, cut: bool) -> Skipped {
-    let (reason, detail) = match error {
-        GitError::Absent { .. } if cut => (SkipReason::Shallow, String::new()),
-        GitError::Absent { .. } => (SkipReason::Absent, String::new()),
-        other => (SkipReason::Broken, other.to_string()),
+    let reason = match error.reason() {
+        SkipReason::Absent if cut => SkipReason::Shallow,
+        reason => reason,
     };
-    Skipped { provenance: provenance(id), reason, detail }
+    Skipped { provenance: provenance(id), reason, detail: error.to_string() }
 }
 
 /// The place of a commit of which nothing more is known.
