@@ -3,6 +3,7 @@
 // A helper of a test fails as a test does.
 #![allow(clippy::unwrap_used)]
 
+mod attribute;
 mod dags;
 mod made;
 mod range;

@@ -1,6 +1,7 @@
 //! Git repositories, read without git and without obeying anything that stands in them.
 
 mod alternates;
+pub mod attribute;
 pub mod commits;
 mod config;
 pub mod diff;
