@@ -3,6 +3,7 @@
 mod args;
 mod baseline;
 mod completions;
+mod environment;
 mod gate;
 mod guard;
 mod man;
@@ -14,6 +15,7 @@ mod session;
 mod settings;
 mod signal;
 mod terminal;
+mod what;
 
 use anyhow::Result;
 use args::{Cli, Command};

@@ -2,6 +2,7 @@
 
 use super::args::Selection;
 use super::settings::Settings;
+use super::what::What;
 use super::{code, gate, output, session, terminal, usage};
 use aho_corasick::AhoCorasick;
 use anyhow::Result;
@@ -40,6 +41,8 @@ impl From<FailOn> for config::FailOn {
 pub(crate) struct ScanArgs {
     #[command(flatten)]
     selection: Selection,
+    #[command(flatten)]
+    what: What,
     /// Which findings make the exit code 1 [default: new]
     #[arg(long, value_name = "WHICH")]
     fail_on: Option<FailOn>,
@@ -73,6 +76,7 @@ pub(crate) fn run(args: &ScanArgs) -> Result<u8> {
     let mut settings = Settings::new(&args.selection)?;
     settings.load_baseline()?;
     settings.options.explain = args.explain;
+    settings.what = args.what.clone();
     output::check(&targets)?;
     let fail_on = args.fail_on.map(Into::into).or(settings.config.scan.fail_on);
     let pass = session::run(settings)?;

@@ -1,7 +1,8 @@
 //! One pass over the sources, with progress and signals.
 
 use super::settings::Settings;
-use super::{progress::Progress, signal, usage};
+use super::what::What;
+use super::{progress::Progress, signal};
 use anyhow::Result;
 use keywheel::model::{Provenance, RawPath, Sink, SkipReason, Skipped};
 use keywheel::scan::{Collector, Outcome};
@@ -25,7 +26,9 @@ pub(crate) struct Pass {
 
 /// Reads everything that the settings name.
 pub(crate) fn run(settings: Settings) -> Result<Pass> {
-    let collector = Collector::new(settings.detector, settings.options);
+    let mut options = settings.options;
+    options.floor = Some(settings.floors.0);
+    let collector = Collector::new(settings.detector, options);
     signal::watch();
     let (done, ended) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
@@ -42,7 +45,7 @@ pub(crate) fn run(settings: Settings) -> Result<Pass> {
         });
         // Dropped on every way out, which ends the watcher.
         let _done = done;
-        settings.paths.iter().try_for_each(|path| push(path, &settings.files, &collector))
+        settings.paths.iter().try_for_each(|path| push(path, &settings.what, &settings.files, &collector))
     })?;
     if signal::caught().is_some() {
         collector.stop();
@@ -59,15 +62,12 @@ pub(crate) fn run(settings: Settings) -> Result<Pass> {
     Ok(Pass { below: (all - outcome.findings.len()) as u64, outcome, signal: signal::caught() })
 }
 
-fn push(path: &Path, files: &source::Options, collector: &Collector) -> Result<()> {
+fn push(path: &Path, what: &What, files: &source::Options, collector: &Collector) -> Result<()> {
     if collector.stopped() {
         collector.skipped(unread(path, stopped_by()));
-    } else if path.as_os_str() == "-" {
-        source::stdin(files, collector);
-    } else {
-        source::walk(path, files, collector).map_err(usage)?;
+        return Ok(());
     }
-    Ok(())
+    what.push(path, files, collector)
 }
 
 fn stopped_by() -> &'static str {

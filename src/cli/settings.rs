@@ -2,6 +2,7 @@
 
 use super::args::Selection;
 use super::usage;
+use super::what::What;
 use anyhow::Result;
 use keywheel::config::Config;
 use keywheel::detect::Detector;
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) files: source::Options,
     /// Where.
     pub(crate) paths: Vec<PathBuf>,
+    /// What of them.
+    pub(crate) what: What,
     /// Lowest confidence and severity.
     pub(crate) floors: (Confidence, Severity),
     /// The baseline's file.
@@ -76,6 +79,7 @@ impl Settings {
             options,
             files,
             paths: args.paths.clone(),
+            what: What::default(),
             floors,
             baseline,
             quiet: args.quiet,

@@ -27,6 +27,9 @@ impl Format for Json {
         let suppressed: serde_json::Map<_, _> =
             tally.suppressed.iter().map(|(by, n)| (by.as_str().to_owned(), json!(n))).collect();
 
+        let known: serde_json::Map<_, _> =
+            tally.known.iter().map(|(by, n)| (by.as_str().to_owned(), json!(n))).collect();
+
         let mut line = Vec::new();
         write!(line, "{{\n\"version\":{VERSION},\n\"tool\":")?;
         escape::json(&mut line, &json!({"name": "keywheel", "version": env!("CARGO_PKG_VERSION")}))?;
@@ -40,7 +43,8 @@ impl Format for Json {
                 "occurrences": tally.places,
                 "by_severity": by_severity,
                 "new": tally.new,
-                "known": tally.known,
+                "known": tally.known(),
+                "known_by": known,
                 "suppressed": tally.suppressed(),
                 "suppressed_by": suppressed,
                 "accepted_places": tally.accepted_places,

@@ -6,8 +6,8 @@ use super::inline::marker;
 use super::locate::Locator;
 use crate::detect::{Detector, Found, Why, Workspace, is_reported};
 use crate::model::{
-    Blob, By, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look, Occurrence,
-    Partner, Provenance, Role, Sink, SkipReason, Skipped, Status, Suppression, Validity, Window,
+    Blob, By, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look,
+    Occurrence, Partner, Provenance, Role, Sink, SkipReason, Skipped, Status, Suppression, Validity, Window,
 };
 use ahash::{AHashMap, AHashSet};
 use std::ops::Range;

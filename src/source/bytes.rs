@@ -5,6 +5,7 @@ use super::archive::{self, Input, Kind};
 use super::chunk::{Chunker, End};
 use super::files::{Options, TAIL, WHOLE};
 use crate::model::{Blob, Provenance, Sink, SkipReason, Skipped};
+use std::io::Read;
 use std::sync::Arc;
 
 /// Pushes `bytes`; their name, which helps to tell what they are, is that of `provenance`.
@@ -24,6 +25,19 @@ pub fn push(bytes: &[u8], provenance: &Arc<Provenance>, options: &Options, sink:
     if let End::Stopped = Chunker::new().run(&mut &*bytes, provenance, sink).end {
         skip(SkipReason::Budget, String::new());
     }
+}
+
+/// Pushes what a stream gives, whatever its length.
+pub fn stream(input: &mut dyn Read, provenance: &Arc<Provenance>, options: &Options, sink: &dyn Sink) {
+    if options.archives {
+        return archive::unpack_stream(input, provenance, &options.budget, sink);
+    }
+    let (reason, detail) = match Chunker::new().run(input, provenance, sink).end {
+        End::Whole => return,
+        End::Stopped => (SkipReason::Budget, String::new()),
+        End::Failed(error) => (SkipReason::Unreadable, error.to_string()),
+    };
+    sink.skipped(Skipped { provenance: (**provenance).clone(), reason, detail });
 }
 
 /// The kind of archive that the bytes of a whole file are, if they are one. A program or script may

@@ -1,7 +1,6 @@
 //! Files of a tree, single files and standard input.
 
 use super::archive::{self, Budget, Input};
-use super::chunk::{Chunker, End};
 use crate::model::{Blob, Provenance, RawPath, Sink, SkipReason, Skipped};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use std::fs::{File, Metadata};
@@ -56,6 +55,9 @@ pub enum SourceError {
         /// What the system said.
         source: io::Error,
     },
+    /// A repository cannot be read.
+    #[error(transparent)]
+    Git(#[from] super::git::GitError),
     /// An exclude glob is malformed.
     #[error("the exclude `{glob}` is not a glob: {message}")]
     Glob {
@@ -156,16 +158,7 @@ pub fn stdin(options: &Options, sink: &dyn Sink) {
             None => sink.blob(Blob::whole(&head, provenance)),
         };
     }
-    let mut all = io::Cursor::new(head).chain(input);
-    if options.archives {
-        return archive::unpack_stream(&mut all, &provenance, &options.budget, sink);
-    }
-    let skipped = match Chunker::new().run(&mut all, &provenance, sink).end {
-        End::Whole => return,
-        End::Stopped => (SkipReason::Budget, String::new()),
-        End::Failed(error) => (SkipReason::Unreadable, error.to_string()),
-    };
-    sink.skipped(Skipped { provenance: (*provenance).clone(), reason: skipped.0, detail: skipped.1 });
+    super::bytes::stream(&mut io::Cursor::new(head).chain(input), &provenance, options, sink);
 }
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {

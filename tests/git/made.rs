@@ -21,7 +21,7 @@ impl Made {
 
     /// An empty folder.
     pub(crate) fn folder() -> Self {
-        Made(Lab::new())
+        Made(Lab::empty())
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -12,7 +12,7 @@ use keywheel::model::{Blob, Confidence, Look, ObjectId, Sink, Skipped, Window};
 use keywheel::rule::RuleSet;
 use keywheel::scan::{Collector, Options};
 use keywheel::source::git::Objects;
-use keywheel::source::git::survey::Survey;
+use keywheel::source::git::survey::{Content, Survey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,7 @@ fn pack(dir: &Path, versions: &[Vec<u8>]) -> Vec<ObjectId> {
 fn flagged(objects: &Objects) -> BTreeSet<ObjectId> {
     let options = Options { floor: Some(FLOOR), ..Options::default() };
     let collector = Collector::new(detector(), options);
-    let survey = Survey::new(objects, &collector, 2);
+    let survey = Survey::new(objects, &collector, 2, u64::MAX);
     survey.look(&|_, _, _| {});
     let found = survey.finish();
     let coverage = collector.finish().coverage;
@@ -115,7 +115,7 @@ fn real_histories() {
         let objects = Objects::open(&[path.join("objects")]).unwrap();
         let found = flagged(&objects);
         let whole = Whole { detector: detector(), told: Mutex::default() };
-        let survey = Survey::new(&objects, &whole, 2);
+        let survey = Survey::new(&objects, &whole, 2, u64::MAX);
         survey.look(&|_, _, _| {});
         let all = survey.finish().blobs;
         survey_each(&objects, &all, &whole);
@@ -127,8 +127,9 @@ fn real_histories() {
 }
 
 fn survey_each(objects: &Objects, all: &BTreeSet<ObjectId>, whole: &Whole) {
-    let survey = Survey::new(objects, whole, 2);
-    survey.again(all, &|id, bytes| {
+    let survey = Survey::new(objects, whole, 2, u64::MAX);
+    survey.again(all, &|id, content| {
+        let Content::Bytes(bytes) = content else { return };
         if reports(&whole.detector, bytes, &mut Workspace::default()) {
             whole.told.lock().unwrap().insert(id);
         }

@@ -22,7 +22,7 @@ pub const PATHS: usize = 64;
 const VISITS: u32 = 1024;
 
 /// Gives every tree of a repository, name and bytes, in any order; called once a round.
-pub type AllTrees<'a> = dyn FnMut(&mut dyn FnMut(ObjectId, &[u8])) + 'a;
+pub type AllTrees<'a> = dyn FnMut(&mut (dyn FnMut(ObjectId, &[u8]) + Send)) + 'a;
 
 /// What is looked for.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,8 @@
-//! A first look at every object of a repository, each stretch of text once. What it points at is read again, under its paths.
+//! A first look at every object of a repository, each stretch of text once. What it points at is
+//! read again, under its paths.
 
 use super::file;
+use super::history::pseudo;
 use super::objects::{Objects, loose, loose_objects};
 use super::pack::{Entry, Graph, Pack, Visited, Visitor, walk};
 use super::parse::{Kind, Mode, entries};
@@ -8,7 +10,9 @@ use super::reuse::Seen;
 use crate::model::{ObjectId, Provenance, RawPath, Sink, SkipReason, Skipped, Window};
 use crate::source::archive;
 use ahash::AHashSet;
+use flate2::bufread::ZlibDecoder;
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,6 +28,14 @@ pub struct Surveyed {
     pub names: BTreeSet<Vec<u8>>,
 }
 
+/// A blob that is read again.
+pub enum Content<'a> {
+    /// Its bytes.
+    Bytes(&'a [u8]),
+    /// It is too large for memory: each call opens it anew.
+    Large(&'a dyn Fn() -> Box<dyn Read + 'a>),
+}
+
 /// Takes commits and tags as they pass.
 pub type OnText<'a> = &'a (dyn Fn(ObjectId, Kind, &[u8]) + Sync);
 
@@ -34,16 +46,18 @@ pub struct Survey<'a> {
     loose: Vec<(ObjectId, PathBuf)>,
     sink: &'a dyn Sink,
     jobs: usize,
+    most: u64,
     found: Mutex<Surveyed>,
 }
 
 impl<'a> Survey<'a> {
-    /// Reads the heads of all packs. What cannot be read is counted by the sink.
-    pub fn new(objects: &'a Objects, sink: &'a dyn Sink, jobs: usize) -> Self {
+    /// Reads the heads of all packs. What cannot be read is counted by the sink, blobs of more than
+    /// `most` bytes among it.
+    pub fn new(objects: &'a Objects, sink: &'a dyn Sink, jobs: usize, most: u64) -> Self {
         objects.broken().iter().for_each(|skipped| sink.skipped(skipped.clone()));
         let packs: Vec<&Pack> = objects.stores().iter().flat_map(|s| &s.packs).collect();
         let graphs: Vec<(&Pack, Graph)> = packs.iter().map(|p| (*p, Graph::new(p))).collect();
-        let survey = |loose| Survey { objects, graphs, loose, sink, jobs, found: Mutex::default() };
+        let survey = |loose| Survey { objects, graphs, loose, sink, jobs, most, found: Mutex::default() };
         let mut loose: Vec<_> = objects.stores().iter().flat_map(|s| loose_objects(&s.path)).collect();
         loose.sort();
         loose.dedup_by(|a, b| a.0 == b.0);
@@ -130,18 +144,14 @@ impl<'a> Survey<'a> {
     }
 
     /// Reads the wanted blobs again, each once.
-    pub fn again(&self, wanted: &BTreeSet<ObjectId>, take: &(dyn Fn(ObjectId, &[u8]) + Sync)) {
+    pub fn again(&self, wanted: &BTreeSet<ObjectId>, take: &(dyn Fn(ObjectId, Content<'_>) + Sync)) {
         let done = Mutex::new(BTreeSet::new());
-        let once = |id: ObjectId, bytes: &[u8]| {
+        let once = |id: ObjectId, content: Content<'_>| {
             if wanted.contains(&id) && lock(&done).insert(id) {
-                take(id, bytes);
+                take(id, content);
             }
         };
-        let blobs = Each {
-            survey: self,
-            wants: &|kind| kind == Kind::Blob,
-            take: |o: &Visited<'_>| once(o.id, o.bytes),
-        };
+        let blobs = Blobs { survey: self, take: &once };
         for (pack, graph) in &self.graphs {
             let mut needed = vec![false; graph.len()];
             for node in 0..graph.len() as u32 {
@@ -157,7 +167,7 @@ impl<'a> Survey<'a> {
         }
         self.each_loose(&|id, object| {
             if object.kind == Kind::Blob {
-                once(id, &object.bytes);
+                once(id, Content::Bytes(&object.bytes));
             }
         });
     }
@@ -199,6 +209,18 @@ impl<'a> Survey<'a> {
         });
     }
 
+    fn is_too_large(&self, id: ObjectId, size: u64) -> bool {
+        if size > self.most {
+            self.skip(pseudo("blob", id), SkipReason::TooLarge, format!("{size} bytes"));
+        }
+        size > self.most
+    }
+
+    /// Counts an object that can be unfolded and makes no sense.
+    pub fn damaged(&self, id: ObjectId, why: &str) {
+        self.skip(RawPath::new(format!("object {id}").as_bytes()), SkipReason::Broken, why.to_owned());
+    }
+
     fn lost(&self, id: ObjectId, why: &str) {
         // Another copy may be whole; only what cannot be read at all is lost.
         match self.objects.read(&id) {
@@ -236,6 +258,9 @@ struct Contents<'s, 'a> {
 
 impl Contents<'_, '_> {
     fn content(&self, id: ObjectId, bytes: &[u8]) {
+        if self.survey.is_too_large(id, bytes.len() as u64) {
+            return;
+        }
         self.survey.sink.looked(1, bytes.len() as u64);
         if self.is_hot(bytes) {
             lock(&self.survey.found).blobs.insert(id);
@@ -272,6 +297,9 @@ impl Visitor for Contents<'_, '_> {
 
     fn large(&self, _: &Pack, entry: &Entry, id: ObjectId, kind: Kind) {
         if kind == Kind::Blob {
+            if self.survey.is_too_large(id, entry.size) {
+                return;
+            }
             self.survey.sink.looked(1, entry.size);
             lock(&self.survey.found).blobs.insert(id);
         } else {
@@ -320,6 +348,40 @@ impl<F: Fn(&Visited<'_>) + Sync> Visitor for Each<'_, '_, F> {
 
     fn broken(&self, id: ObjectId, why: &str) {
         self.survey.lost(id, why);
+    }
+
+    fn other(&self, id: &ObjectId) -> Option<(Kind, Vec<u8>)> {
+        self.survey.objects.read(id).ok().map(|o| (o.kind, o.bytes))
+    }
+
+    fn stopped(&self) -> bool {
+        self.survey.sink.stopped()
+    }
+}
+
+/// Hands over blobs, large ones as streams.
+struct Blobs<'s, 'a> {
+    survey: &'s Survey<'a>,
+    take: &'s (dyn Fn(ObjectId, Content<'_>) + Sync),
+}
+
+impl Visitor for Blobs<'_, '_> {
+    fn wants(&self, kind: Kind) -> bool {
+        kind == Kind::Blob
+    }
+
+    fn visit(&self, object: &Visited<'_>) {
+        (self.take)(object.id, Content::Bytes(object.bytes));
+    }
+
+    fn large(&self, pack: &Pack, entry: &Entry, id: ObjectId, _: Kind) {
+        let data = pack.bytes().get(entry.data..).unwrap_or_default();
+        let open = || Box::new(ZlibDecoder::new(data).take(entry.size)) as Box<dyn Read + '_>;
+        (self.take)(id, Content::Large(&open));
+    }
+
+    fn broken(&self, id: ObjectId, why: &str) {
+        self.survey.damaged(id, why);
     }
 
     fn other(&self, id: &ObjectId) -> Option<(Kind, Vec<u8>)> {
