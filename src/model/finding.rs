@@ -61,6 +61,8 @@ pub struct Occurrence {
     pub partners: Vec<Partner>,
     /// Why this place is accepted, if it is.
     pub suppression: Option<Suppression>,
+    /// In how many versions of the file it stands, in a history; 1 elsewhere.
+    pub versions: u64,
 }
 
 /// A line or a piece of it that is safe to show: secrets replaced, control characters escaped.

@@ -48,6 +48,7 @@ pub(super) fn at(path: &[u8], line: u64) -> Occurrence {
         excerpt: Excerpt { mark: start..start + "ghp_…".len(), text },
         partners: vec![],
         suppression: None,
+        versions: 1,
     }
 }
 

@@ -2,8 +2,8 @@
 //! adding one is fine, changing one needs another document version.
 
 use super::Report;
-use super::view::{View, lossless, unknown};
-use crate::model::{Coverage, Occurrence, Skipped, Suppression, Validity};
+use super::view::{View, day_and_time, lossless, unknown};
+use crate::model::{Coverage, Occurrence, RawPath, Skipped, Suppression, Validity};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -109,6 +109,48 @@ pub(super) struct Place<'a> {
     partners: Vec<Other<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     excerpt: Option<Shown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<History>,
+}
+
+/// Where in a repository's history it stands.
+#[derive(Serialize)]
+struct History {
+    /// `blob`, `commit`, `tag`, `name` or `ref`.
+    held: &'static str,
+    object: String,
+    /// The first commit that has it under this path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    author: Option<String>,
+    /// When that was written, as RFC 3339 in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authored: Option<String>,
+    reachable: bool,
+    at_head: bool,
+    versions: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also_at: Vec<String>,
+}
+
+impl History {
+    fn of(view: &View<'_>, o: &Occurrence) -> Option<Self> {
+        let origin = o.provenance.origin.as_ref()?;
+        let commit = origin.commit.as_ref();
+        let name = |path| RawPath::new(&view.name(path)).text();
+        Some(History {
+            held: origin.held.as_str(),
+            object: origin.object.to_string(),
+            commit: commit.map(|c| c.id.to_string()),
+            author: commit.map(|c| name(&c.author)),
+            authored: commit.map(|c| day_and_time(c.authored)),
+            reachable: origin.reachable,
+            at_head: origin.at_head,
+            versions: o.versions,
+            also_at: origin.also_at.iter().map(name).collect(),
+        })
+    }
 }
 
 /// Another part of the credential. Its value may be secret too and is never written.
@@ -149,6 +191,7 @@ impl<'a> Place<'a> {
                 let start = before.chars().count();
                 Shown { start, end: start + mark.chars().count(), text: m.text }
             }),
+            history: History::of(view, o),
         }
     }
 }

@@ -102,6 +102,9 @@ fn excerpt(view: &View<'_>, o: &Occurrence, paint: Paint, out: &mut Vec<u8>) -> 
 }
 
 fn about(view: &View<'_>, o: &Occurrence, out: &mut Vec<u8>) -> io::Result<()> {
+    if let Some(since) = view.since(o) {
+        writeln!(out, "  since     {since}")?;
+    }
     let via = via(o);
     if !via.is_empty() {
         writeln!(out, "  within    {via}")?;

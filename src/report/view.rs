@@ -3,7 +3,7 @@
 use super::Report;
 use super::escape::{plain, plain_marked};
 use crate::model::{
-    By, Finding, Note, Occurrence, Provenance, RawPath, Secret, Status, Suppression, Unknown, Validity,
+    By, Finding, Held, Note, Occurrence, Provenance, RawPath, Secret, Status, Suppression, Unknown, Validity,
 };
 use memchr::memmem;
 use std::borrow::Cow;
@@ -128,6 +128,28 @@ impl<'a> View<'a> {
         format!("{}:{}:{}", self.whole(&o.provenance), o.location.line, o.location.start + 1)
     }
 
+    /// Since when it stands there and whether it still does, as clauses; `None` outside of a history.
+    pub(super) fn since(&self, o: &Occurrence) -> Option<String> {
+        let origin = o.provenance.origin.as_ref()?;
+        let mut out = match &origin.commit {
+            Some(c) => {
+                let author = RawPath::new(&self.name(&c.author)).text();
+                format!("{} of {} by {}", c.id.short(), &day_and_time(c.authored)[..10], plain(&author))
+            }
+            None => format!("no commit; {} {}", origin.held.as_str(), origin.object.short()),
+        };
+        if o.versions > 1 {
+            out += &format!(", {} versions", o.versions);
+        }
+        if origin.held == Held::Blob || origin.held == Held::Name {
+            out += if origin.at_head { ", still at HEAD" } else { ", not at HEAD" };
+        }
+        if !origin.reachable {
+            out += ", no ref leads to it";
+        }
+        Some(out)
+    }
+
     /// The line around a place. `None` if there is none, or if it still holds the raw value, which
     /// would be a fault of whoever made it and must not become a leak.
     pub(super) fn excerpt(&self, o: &Occurrence) -> Option<Marked> {
@@ -212,6 +234,11 @@ impl<'a> View<'a> {
     pub(super) fn notes(&self) -> Vec<&'static str> {
         self.finding.notes.iter().map(|n| note(*n)).collect()
     }
+}
+
+/// Seconds since 1970 as RFC 3339 in UTC; what no calendar holds as the number.
+pub(super) fn day_and_time(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| format!("{seconds:010} s"), |t| t.to_string())
 }
 
 /// Whether the bytes came from standard input.

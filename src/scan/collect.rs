@@ -2,6 +2,7 @@
 
 use super::baseline::{Allow, Baseline};
 use super::excerpt::excerpt;
+use super::fold;
 use super::inline::marker;
 use super::locate::Locator;
 use crate::detect::{Detector, Found, Why, Workspace, is_reported};
@@ -130,6 +131,7 @@ impl Collector {
                 (&a.provenance, &a.location, &a.via).cmp(&(&b.provenance, &b.location, &b.via))
             });
             f.occurrences.dedup();
+            fold::versions(&mut f.occurrences);
             f.also.sort();
             f.also.dedup();
             f.status = status(f, &self.options, &old);
@@ -214,6 +216,7 @@ impl Collector {
                 excerpt: excerpt(blob.bytes, &found.span, &spans, value, &found.secret.redacted()),
                 partners,
                 suppression: self.inline(blob.bytes, &found.span),
+                versions: 1,
             };
             let fingerprint = self.options.key.fingerprint(&normalised(value));
             drafts.push(Draft { found, fingerprint, occurrence });

@@ -4,6 +4,7 @@ mod baseline;
 pub mod check;
 mod collect;
 mod excerpt;
+mod fold;
 mod inline;
 mod locate;
 

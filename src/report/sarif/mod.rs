@@ -231,6 +231,9 @@ fn message(view: &View<'_>, o: &Occurrence) -> String {
     if !via.is_empty() {
         text += &format!(", within {via}");
     }
+    if let Some(since) = view.since(o) {
+        text += &format!(", since {}", escape::sarif(&since));
+    }
     // Its words are ours, and an address must stay whole, except where it quotes who accepted.
     let next = view.next();
     let next = if view.acceptance().is_some() { escape::sarif(&next) } else { next };
@@ -271,7 +274,11 @@ fn artifact(p: &Provenance, path: &[u8]) -> Artifact {
     } else if path.first() == Some(&b'/') {
         Artifact { uri: format!("file://{}", escape::uri(path)), uri_base_id: None }
     } else {
-        Artifact { uri: escape::uri(path), uri_base_id: Some(ROOT) }
+        // What is not in the files that are checked out has no file to be shown in. Its own name
+        // would put the alert on whatever stands there now.
+        let gone = p.origin.as_ref().is_some_and(|o| !o.at_head) && !path.starts_with(b".git/");
+        let folder = if gone { ".git/history/" } else { "" };
+        Artifact { uri: format!("{folder}{}", escape::uri(path)), uri_base_id: Some(ROOT) }
     }
 }
 
