@@ -324,7 +324,7 @@ impl Cursor<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::git::scratch::Scratch;
+    use crate::source::git::tests::Scratch;
 
     fn entries(text: &str) -> Result<Vec<String>, usize> {
         let mut out = Vec::new();

@@ -131,7 +131,7 @@ fn none(path: &Path) -> GitError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::git::scratch::Scratch;
+    use crate::source::git::tests::Scratch;
 
     fn repository(dir: &Scratch, at: &str) {
         dir.put(format!("{at}/HEAD"), "ref: refs/heads/main\n");

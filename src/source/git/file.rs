@@ -136,7 +136,7 @@ fn refused(why: &'static str) -> io::Error {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::source::git::scratch::Scratch;
+    use crate::source::git::tests::Scratch;
     use std::os::unix::fs::symlink;
 
     #[test]

@@ -19,9 +19,9 @@ mod refs;
 mod repo;
 mod reuse;
 mod revision;
-#[cfg(test)]
-mod scratch;
 pub mod survey;
+#[cfg(test)]
+mod tests;
 
 pub use alternates::alternates_from_env;
 pub use commits::Commits;

@@ -1,4 +1,4 @@
-//! A folder for unit tests that goes away with its owner.
+//! What unit tests share: a folder that goes away with its owner.
 
 use std::fs;
 use std::path::{Path, PathBuf};
