@@ -6,6 +6,7 @@
 mod attribute;
 mod dags;
 mod made;
+mod packs;
 mod range;
 mod repo;
 

@@ -19,6 +19,7 @@ mod refs;
 mod repo;
 mod reuse;
 mod revision;
+mod store;
 pub mod survey;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,8 @@ use super::GitError;
 use super::file::{self, Bounds};
 use super::pack::Pack;
 use super::parse::Kind;
-use crate::model::{ObjectId, Provenance, RawPath, SkipReason, Skipped};
+pub use super::store::Store;
+use crate::model::{ObjectId, RawPath, Skipped};
 use flate2::bufread::ZlibDecoder;
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
@@ -25,22 +26,11 @@ pub struct Object {
     pub bytes: Vec<u8>,
 }
 
-/// One directory of objects.
-#[derive(Debug)]
-pub struct Store {
-    /// The directory `objects` of a repository.
-    pub path: PathBuf,
-    /// Its packs, sorted by name.
-    pub packs: Vec<Pack>,
-    /// Whether a pack of it came from a partial clone: others have promised what it lacks.
-    pub promised: bool,
-}
-
 /// All directories of objects that belong to a repository.
 #[derive(Debug)]
 pub struct Objects {
     stores: Vec<Store>,
-    /// Packs that could not be opened.
+    /// Packs that could not be opened or read whole.
     broken: Vec<Skipped>,
     /// The pack of the last hit: neighbours in history are mostly neighbours on disk.
     last: Mutex<(usize, usize)>,
@@ -53,8 +43,7 @@ impl Objects {
     /// # Errors
     /// A directory is not there.
     pub fn open(dirs: &[PathBuf]) -> Result<Self, GitError> {
-        let mut broken = Vec::new();
-        let mut stores = Vec::new();
+        let mut opened = Objects { stores: Vec::new(), broken: Vec::new(), last: Mutex::new((0, 0)) };
         let within = Bounds::new(dirs.iter().map(PathBuf::as_path));
         for dir in dirs {
             let unreadable = |source| GitError::Unreadable { path: RawPath::from_path(dir), source };
@@ -69,9 +58,16 @@ impl Objects {
                     });
                 }
             }
-            stores.push(store(dir, &mut broken));
+            opened.stores.push(Store::open(dir, &mut opened.broken));
         }
-        Ok(Objects { stores, broken, last: Mutex::new((0, 0)) })
+        Ok(opened)
+    }
+
+    /// Reads the indexes of all packs from end to end, and makes those anew that are damaged. What is
+    /// lost by that is listed by [`Objects::broken`]. Opening reads no more of an index than it needs;
+    /// whoever wants every object calls this first.
+    pub fn repair(&mut self) {
+        self.stores.iter_mut().for_each(|store| store.repair(&mut self.broken));
     }
 
     /// The directories.
@@ -79,7 +75,7 @@ impl Objects {
         &self.stores
     }
 
-    /// Packs that could not be opened, and why.
+    /// Packs that could not be opened or read whole, and why.
     pub fn broken(&self) -> &[Skipped] {
         &self.broken
     }
@@ -179,33 +175,6 @@ impl Objects {
         }
         Err(damage.unwrap_or(GitError::Absent { id: *id }))
     }
-}
-
-/// A directory of objects with its packs.
-fn store(dir: &Path, broken: &mut Vec<Skipped>) -> Store {
-    let mut store = Store { path: dir.to_owned(), packs: Vec::new(), promised: false };
-    let mut paths: Vec<PathBuf> = match fs::read_dir(dir.join("pack")) {
-        Ok(list) => list.flatten().map(|e| e.path()).collect(),
-        Err(error) if file::is_absent(&error) => return store,
-        Err(error) => {
-            broken.push(skipped(&dir.join("pack"), error.to_string()));
-            return store;
-        }
-    };
-    paths.sort();
-    let is = |path: &Path, end: &str| path.extension().is_some_and(|e| e == end);
-    store.promised = paths.iter().any(|p| is(p, "promisor"));
-    for path in paths.iter().filter(|p| is(p, "pack")) {
-        match Pack::open(path) {
-            Ok(pack) => store.packs.push(pack),
-            Err(detail) => broken.push(skipped(path, detail)),
-        }
-    }
-    store
-}
-
-fn skipped(path: &Path, detail: String) -> Skipped {
-    Skipped { provenance: Provenance::file(RawPath::from_path(path)), reason: SkipReason::Broken, detail }
 }
 
 fn loose_path(dir: &Path, id: &ObjectId) -> PathBuf {

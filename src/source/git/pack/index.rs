@@ -100,10 +100,30 @@ impl PackIndex {
         from..at(usize::from(first))
     }
 
-    /// The position of a name.
-    pub fn find(&self, bytes: &[u8], id: &ObjectId) -> Option<u32> {
-        let at = self.lower(bytes, id);
-        (at < self.count && self.id(bytes, at) == *id).then_some(at)
+    /// Reads all of it: names in order and where the first table says, and every offset a place of its
+    /// own within `entries`.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub(super) fn check(&self, bytes: &[u8], entries: Range<u64>) -> Result<(), &'static str> {
+        let mut places = Vec::with_capacity(self.count as usize);
+        let mut last = None;
+        for first in 0..=255 {
+            for at in self.bucket(bytes, first) {
+                let id = self.id(bytes, at);
+                if id.as_bytes()[0] != first || last.is_some_and(|l| l >= id) {
+                    return Err("its names are not sorted");
+                }
+                last = Some(id);
+                let place = self.offset(bytes, at).filter(|o| entries.contains(o));
+                places.push(place.ok_or("it points outside of the pack")?);
+            }
+        }
+        places.sort_unstable();
+        match places.windows(2).any(|p| p[0] == p[1]) {
+            true => Err("it gives one place to two objects"),
+            false => Ok(()),
+        }
     }
 
     /// The position of the first name that is not less than `id`.
@@ -148,14 +168,30 @@ mod tests {
         let bytes = two(&[0, 7, 7, 255], &[12, 34, 0x8000_0000, 0x8000_0001], &[1 << 40]);
         let index = PackIndex::parse(&bytes).unwrap();
         assert_eq!(index.len(), 4);
-        let id = |b| ObjectId::from_bytes(&[b; 20]).unwrap();
-        assert_eq!(index.find(&bytes, &id(0)).and_then(|at| index.offset(&bytes, at)), Some(12));
-        assert_eq!(index.find(&bytes, &id(7)).and_then(|at| index.offset(&bytes, at)), Some(34));
+        let at = |b| index.lower(&bytes, &ObjectId::from_bytes(&[b; 20]).unwrap());
+        assert_eq!(index.offset(&bytes, at(0)), Some(12));
+        assert_eq!(index.offset(&bytes, at(7)), Some(34));
         assert_eq!(index.offset(&bytes, 2), Some(1 << 40));
         assert_eq!(index.offset(&bytes, 3), None);
-        assert_eq!(index.find(&bytes, &id(8)), None);
-        assert_eq!(index.find(&bytes, &id(254)), None);
-        assert_eq!(index.find(&bytes, &id(255)), Some(3));
+        assert_eq!((at(8), at(254), at(255)), (3, 3, 3));
+    }
+
+    #[test]
+    fn a_whole_index_is_held_to_its_order_and_places() {
+        let check = |bytes: &[u8]| PackIndex::parse(bytes).unwrap().check(bytes, 12..100);
+        assert_eq!(check(&two(&[0, 7, 255], &[40, 12, 99], &[])), Ok(()));
+        assert_eq!(check(&two(&[], &[], &[])), Ok(()));
+        for (bytes, told) in [
+            (two(&[7, 7], &[12, 40], &[]), "sorted"),
+            (two(&[1, 2], &[12, 100], &[]), "outside"),
+            (two(&[1, 2], &[12, 0x8000_0000], &[]), "outside"),
+            (two(&[1, 2], &[12, 12], &[]), "two objects"),
+        ] {
+            assert!(check(&bytes).unwrap_err().contains(told), "{told}");
+        }
+        let mut swapped = two(&[1, 2], &[12, 40], &[]);
+        swapped[8 + 1024] = 9;
+        assert!(check(&swapped).is_err());
     }
 
     #[test]

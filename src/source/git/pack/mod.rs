@@ -3,10 +3,14 @@
 pub mod delta;
 mod graph;
 mod index;
+mod midx;
+mod rebuild;
+mod table;
 mod walk;
 
 pub use graph::Graph;
 pub use index::PackIndex;
+pub use midx::MultiIndex;
 pub use walk::{LARGE, Visited, Visitor, walk};
 
 use super::file;
@@ -14,7 +18,9 @@ use super::parse::Kind;
 use crate::model::ObjectId;
 use libdeflater::Decompressor;
 use memmap2::Mmap;
+use sha1::{Digest, Sha1};
 use std::path::{Path, PathBuf};
+use table::Table;
 
 /// Longest chain of deltas that is followed; git itself makes none beyond 4095.
 const CHAIN: usize = 10_000;
@@ -23,13 +29,21 @@ const TRAILER: usize = 20;
 /// DEFLATE cannot unfold one byte to more than this.
 const RATIO: u64 = 1100;
 
-/// A pack and its index, mapped.
+/// A pack, mapped, and the names of what it holds.
 #[derive(Debug)]
 pub struct Pack {
     path: PathBuf,
     pack: Mmap,
-    index_bytes: Mmap,
-    index: PackIndex,
+    names: Names,
+}
+
+/// Where names and offsets come from.
+#[derive(Debug)]
+enum Names {
+    /// The index beside the pack.
+    Beside { bytes: Mmap, index: PackIndex },
+    /// The index over several packs, or the pack itself.
+    Made(Table),
 }
 
 /// How an entry of a pack is stored.
@@ -58,25 +72,75 @@ pub struct Entry {
 pub type Elsewhere<'a> = dyn Fn(&ObjectId) -> Option<(Kind, Vec<u8>)> + 'a;
 
 impl Pack {
-    /// Maps a pack and its index.
+    /// Maps a pack and the index beside it.
     ///
     /// # Errors
     /// What is wrong, in words.
     pub fn open(path: &Path) -> Result<Self, String> {
-        let map = |path: &Path| {
-            let file = file::open_own(path).map_err(|e| e.to_string())?;
-            // SAFETY: git never changes a pack or an index once it has its name; whoever can cut one
-            // under us owns the repository, and gains no more than the end of the scan.
-            unsafe { Mmap::map(&file) }.map_err(|e| e.to_string())
-        };
+        let mut pack = Pack::without_index(path)?;
+        pack.take_index().map_err(|e| format!("its index: {e}"))?;
+        Ok(pack)
+    }
+
+    /// Maps a pack of which no object has a name yet.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub(in crate::source::git) fn without_index(path: &Path) -> Result<Self, String> {
         let pack = map(path)?;
         let version = pack.get(4..8).map(|v| v[3]);
         if !pack.starts_with(b"PACK\0\0\0") || !matches!(version, Some(2 | 3)) {
             return Err("it does not begin as a pack does".to_owned());
         }
-        let index_bytes = map(&path.with_extension("idx")).map_err(|e| format!("its index: {e}"))?;
-        let index = PackIndex::parse(&index_bytes).map_err(|e| format!("its index: {e}"))?;
-        Ok(Pack { path: path.to_owned(), pack, index_bytes, index })
+        Ok(Pack { path: path.to_owned(), pack, names: Names::Made(Table::default()) })
+    }
+
+    /// Takes the names from the index beside it.
+    ///
+    /// # Errors
+    /// There is none, or it is damaged or another pack's, in words.
+    pub(in crate::source::git) fn take_index(&mut self) -> Result<(), String> {
+        let bytes = map(&self.path.with_extension("idx"))?;
+        let index = PackIndex::parse(&bytes)?;
+        // Its last words but its own checksum are the pack's.
+        let told = bytes.len().checked_sub(2 * TRAILER).and_then(|at| bytes.get(at..at + TRAILER));
+        if index.len() != self.claimed() || told != self.pack.get(self.end()..) {
+            return Err("it is another pack's".to_owned());
+        }
+        self.names = Names::Beside { bytes, index };
+        Ok(())
+    }
+
+    /// Reads the whole index beside it, which opening does not.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub(in crate::source::git) fn check_index(&self) -> Result<(), &'static str> {
+        match &self.names {
+            Names::Beside { bytes, .. } if !is_sealed(bytes) => Err("it is not as it was written"),
+            Names::Beside { bytes, index } => index.check(bytes, 12..self.end() as u64),
+            Names::Made(_) => Ok(()),
+        }
+    }
+
+    /// Takes the names from the index over several packs if that knows all of them, or from the
+    /// pack itself. Tells what was lost, in words.
+    pub(in crate::source::git) fn make_index(&mut self, over: Option<&MultiIndex>) -> Option<String> {
+        let beside = self.path.with_extension("idx");
+        let told = over.and_then(|o| o.table(beside.file_name()?.as_encoded_bytes()));
+        if let Some(table) = told.filter(|t| t.len() == self.claimed() && t.is_within(12..self.end() as u64))
+        {
+            self.names = Names::Made(table);
+            return None;
+        }
+        let rebuilt = rebuild::rebuild(self);
+        self.names = Names::Made(rebuilt.table);
+        rebuilt.lost
+    }
+
+    /// Where its entries end.
+    fn end(&self) -> usize {
+        self.pack.len().saturating_sub(TRAILER)
     }
 
     /// The file.
@@ -91,7 +155,10 @@ impl Pack {
 
     /// How many objects its index names.
     pub fn len(&self) -> u32 {
-        self.index.len()
+        match &self.names {
+            Names::Beside { index, .. } => index.len(),
+            Names::Made(table) => table.len(),
+        }
     }
 
     /// Whether there are none.
@@ -106,22 +173,32 @@ impl Pack {
 
     /// The name at a position of the index.
     pub fn id(&self, at: u32) -> ObjectId {
-        self.index.id(&self.index_bytes, at)
+        match &self.names {
+            Names::Beside { bytes, index } => index.id(bytes, at),
+            Names::Made(table) => table.row(at).0,
+        }
     }
 
     /// The offset at a position of the index.
     pub fn offset(&self, at: u32) -> Option<u64> {
-        self.index.offset(&self.index_bytes, at)
+        match &self.names {
+            Names::Beside { bytes, index } => index.offset(bytes, at),
+            Names::Made(table) => Some(table.row(at).1),
+        }
     }
 
     /// The position of a name in the index.
     pub fn find(&self, id: &ObjectId) -> Option<u32> {
-        self.index.find(&self.index_bytes, id)
+        let at = self.lower(id);
+        (at < self.len() && self.id(at) == *id).then_some(at)
     }
 
     /// The position in the index of the first name not less than `id`.
     pub fn lower(&self, id: &ObjectId) -> u32 {
-        self.index.lower(&self.index_bytes, id)
+        match &self.names {
+            Names::Beside { bytes, index } => index.lower(bytes, id),
+            Names::Made(table) => table.lower(id),
+        }
     }
 
     /// Reads the head of the entry at `offset`.
@@ -130,7 +207,7 @@ impl Pack {
     /// What is wrong, in words.
     pub fn entry(&self, offset: u64) -> Result<Entry, &'static str> {
         const SHORT: &str = "its entry lies outside of the pack";
-        let end = self.pack.len().saturating_sub(TRAILER);
+        let end = self.end();
         let mut at = usize::try_from(offset).ok().filter(|&o| (12..end).contains(&o)).ok_or(SHORT)?;
         let mut next = || {
             let b = *self.pack[..end].get(at).ok_or(SHORT)?;
@@ -185,7 +262,7 @@ impl Pack {
         tool: &mut Decompressor,
         out: &mut Vec<u8>,
     ) -> Result<(), &'static str> {
-        let end = self.pack.len().saturating_sub(TRAILER);
+        let end = self.end();
         let data = self.pack.get(entry.data..end).ok_or("its entry lies outside of the pack")?;
         if entry.size / RATIO > data.len() as u64 {
             return Err("its entry claims more bytes than its data can unfold to");
@@ -252,4 +329,17 @@ impl Pack {
         }
         Ok((kind, base))
     }
+}
+
+/// Whether a file ends in the checksum of what stands before it.
+fn is_sealed(bytes: &[u8]) -> bool {
+    bytes.split_last_chunk::<TRAILER>().is_some_and(|(all, sum)| Sha1::digest(all).as_slice() == sum)
+}
+
+/// Maps a file of a pack.
+fn map(path: &Path) -> Result<Mmap, String> {
+    let file = file::open_own(path).map_err(|e| e.to_string())?;
+    // SAFETY: git never changes a pack or an index once it has its name; whoever can cut one under us
+    // owns the repository, and gains no more than the end of the scan.
+    unsafe { Mmap::map(&file) }.map_err(|e| e.to_string())
 }

@@ -1,0 +1,79 @@
+//! One directory of objects and its packs.
+
+use super::file;
+use super::pack::{MultiIndex, Pack};
+use crate::model::{Provenance, RawPath, SkipReason, Skipped};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// One directory of objects.
+#[derive(Debug)]
+pub struct Store {
+    /// The directory `objects` of a repository.
+    pub path: PathBuf,
+    /// Its packs, sorted by name.
+    pub packs: Vec<Pack>,
+    /// Whether a pack of it came from a partial clone: others have promised what it lacks.
+    pub promised: bool,
+}
+
+impl Store {
+    /// Opens the packs. Each takes its names from the index beside it; if that is gone or damaged,
+    /// from the index over several packs, or from the pack itself.
+    pub(super) fn open(dir: &Path, broken: &mut Vec<Skipped>) -> Self {
+        let mut store = Store { path: dir.to_owned(), packs: Vec::new(), promised: false };
+        let mut paths: Vec<PathBuf> = match fs::read_dir(dir.join("pack")) {
+            Ok(list) => list.flatten().map(|e| e.path()).collect(),
+            Err(error) if file::is_absent(&error) => return store,
+            Err(error) => {
+                broken.push(skipped(&dir.join("pack"), error.to_string()));
+                return store;
+            }
+        };
+        paths.sort();
+        let is = |path: &Path, end: &str| path.extension().is_some_and(|e| e == end);
+        store.promised = paths.iter().any(|p| is(p, "promisor"));
+        let mut unnamed = Vec::new();
+        for path in paths.iter().filter(|p| is(p, "pack")) {
+            match Pack::without_index(path) {
+                Ok(mut pack) => {
+                    if pack.take_index().is_err() {
+                        unnamed.push(store.packs.len());
+                    }
+                    store.packs.push(pack);
+                }
+                Err(detail) => broken.push(skipped(path, detail)),
+            }
+        }
+        store.make_indexes(&unnamed, broken);
+        for path in paths.iter().filter(|p| is(p, "idx")) {
+            if paths.binary_search(&path.with_extension("pack")).is_err() {
+                broken.push(skipped(path, "its pack is not there".to_owned()));
+            }
+        }
+        store
+    }
+
+    /// Makes those indexes anew that turn out to be damaged when they are read whole.
+    pub(super) fn repair(&mut self, broken: &mut Vec<Skipped>) {
+        let unsound: Vec<usize> =
+            (0..self.packs.len()).filter(|&i| self.packs[i].check_index().is_err()).collect();
+        self.make_indexes(&unsound, broken);
+    }
+
+    fn make_indexes(&mut self, packs: &[usize], broken: &mut Vec<Skipped>) {
+        if packs.is_empty() {
+            return;
+        }
+        let over = MultiIndex::open(&self.path.join("pack/multi-pack-index"));
+        for &i in packs {
+            if let Some(lost) = self.packs[i].make_index(over.as_ref()) {
+                broken.push(skipped(self.packs[i].path(), lost));
+            }
+        }
+    }
+}
+
+fn skipped(path: &Path, detail: String) -> Skipped {
+    Skipped { provenance: Provenance::file(RawPath::from_path(path)), reason: SkipReason::Broken, detail }
+}
