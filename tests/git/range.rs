@@ -56,7 +56,9 @@ fn new_by_git(made: &Made, commits: &BTreeSet<ObjectId>) -> BTreeSet<ObjectId> {
 /// The texts of all blobs that these commits hold.
 fn texts_of(made: &Made, commits: &BTreeSet<ObjectId>) -> BTreeSet<String> {
     let list: String = commits.iter().map(|c| format!("{c}\n")).collect();
-    let all = made.git_with(&["rev-list", "--objects", "--no-walk", "--stdin"], list.as_bytes());
+    let blobs = ["--filter=object:type=blob", "--filter-provided-objects"];
+    let args = [&["rev-list", "--objects", "--no-walk", "--stdin"][..], &blobs].concat();
+    let all = made.git_with(&args, list.as_bytes());
     let ids: String = all.lines().filter_map(|l| l.split(' ').next()).map(|id| format!("{id}\n")).collect();
     let out = made.git_with(&["cat-file", "--batch"], ids.as_bytes());
     // Each text of these histories is a line of its own.
