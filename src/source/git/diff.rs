@@ -5,7 +5,7 @@
 //! compared, duplicate and unsorted entries compared as sets.
 
 use super::parse::{self, Entry, Kind, Mode};
-use super::{GitError, Objects};
+use super::{GitError, Objects, Reader};
 use crate::model::{ObjectId, RawPath};
 use ahash::AHashMap;
 use std::sync::Arc;
@@ -21,9 +21,8 @@ const VISITS: u32 = 64;
 const KEPT: usize = 16 << 20;
 
 /// Reads trees, and keeps the last ones: most of a commit's trees are its parent's.
-#[derive(Debug)]
 pub struct Trees<'a> {
-    objects: &'a Objects,
+    reader: Reader<'a>,
     kept: AHashMap<ObjectId, Arc<Vec<u8>>>,
     bytes: usize,
 }
@@ -31,7 +30,7 @@ pub struct Trees<'a> {
 impl<'a> Trees<'a> {
     /// Reads from `objects`.
     pub fn new(objects: &'a Objects) -> Self {
-        Trees { objects, kept: AHashMap::new(), bytes: 0 }
+        Trees { reader: Reader::new(objects), kept: AHashMap::new(), bytes: 0 }
     }
 
     /// The bytes of a tree.
@@ -42,7 +41,7 @@ impl<'a> Trees<'a> {
         if let Some(bytes) = self.kept.get(id) {
             return Ok(bytes.clone());
         }
-        let bytes = Arc::new(self.objects.read_as(id, Kind::Tree)?);
+        let bytes = self.reader.read_as(id, Kind::Tree)?;
         if self.bytes + bytes.len() > KEPT {
             self.kept.clear();
             self.bytes = 0;
@@ -195,9 +194,7 @@ impl Compare<'_, '_> {
             Some((_, Ok(bytes))) => bytes,
             Some((id, Err(error))) => {
                 // Whatever calls itself a folder: what it is said to hold, or what it is, is read.
-                if let Ok(object) = self.trees.objects.read(&id)
-                    && object.kind == Kind::Blob
-                {
+                if let Ok((Kind::Blob, _)) = self.trees.reader.read(&id) {
                     let path = self.path(folder.path, b"");
                     self.found.new.push(Change { path, mode: Mode::File, id });
                 }
