@@ -91,6 +91,19 @@ pub struct Workspace {
     pub(super) scratch: Scratch,
     /// Filled if it is `Some`.
     pub dropped: Option<Vec<Dropped>>,
+    /// Set if the last search was stopped before its end.
+    pub cut: bool,
+}
+
+/// Candidates judged between two looks at whether to stop.
+const PACE: usize = 256;
+
+impl Workspace {
+    /// Whether to do no more, now or since an earlier look.
+    fn stopped(&mut self, stop: &dyn Fn() -> bool) -> bool {
+        self.cut = self.cut || stop();
+        self.cut
+    }
 }
 
 struct Layer<'a> {
@@ -100,6 +113,7 @@ struct Layer<'a> {
     fitting: &'a [usize],
     file: FileKind,
     depth: usize,
+    stop: &'a dyn Fn() -> bool,
 }
 
 impl Detector {
@@ -135,8 +149,21 @@ impl Detector {
 
     /// Every secret in `hay`, sorted by place. `path` tells the kind of file.
     pub fn scan(&self, hay: &[u8], path: &[u8], work: &mut Workspace) -> Vec<Found> {
+        self.scan_until(hay, path, &|| false, work)
+    }
+
+    /// Like [`scan`](Self::scan), but ends early once `stop` says so, which is asked between layers and
+    /// between candidates; [`Workspace::cut`] tells whether it did. What was found by then is given.
+    pub fn scan_until(
+        &self,
+        hay: &[u8],
+        path: &[u8],
+        stop: &dyn Fn() -> bool,
+        work: &mut Workspace,
+    ) -> Vec<Found> {
+        work.cut = false;
         let fitting = self.paths.fitting(path);
-        let layer = Layer { hay, path, fitting: &fitting, file: FileKind::of(path, hay), depth: 0 };
+        let layer = Layer { hay, path, fitting: &fitting, file: FileKind::of(path, hay), depth: 0, stop };
         let mut found = self.layer(&layer, work);
         found.sort_by_key(|f| (f.span.start, f.span.end, f.kind));
         found
@@ -155,12 +182,23 @@ impl Detector {
             layer.fitting.iter().copied().filter(|&k| kinds[k].analysis.gate == Gate::Path).collect();
         let (raws, views) = self.gatherer.gather(kinds, layer.hay, decode, &whole, &mut work.scratch);
         let here = |raw: &&Raw| kinds[raw.kind].paths.is_empty() || layer.fitting.contains(&raw.kind);
-        let mut kept: Vec<Found> =
-            raws.iter().filter(here).filter_map(|raw| self.judge(layer, raw, work)).collect();
+        let mut kept: Vec<Found> = Vec::new();
+        for some in raws.chunks(PACE) {
+            if work.stopped(layer.stop) {
+                break;
+            }
+            kept.extend(some.iter().filter(here).filter_map(|raw| self.judge(layer, raw, work)));
+        }
         self.join_partners(layer, &mut kept, work);
         let mut found = merge::same_place(&self.rules, kept, work.dropped.as_mut());
         let wide = if layer.depth == 0 { decode::utf16(layer.hay) } else { None };
-        let below = views.into_iter().chain(wide).flat_map(|view| self.below(layer, &view, work)).collect();
+        let mut below = Vec::new();
+        for view in views.into_iter().chain(wide) {
+            if work.stopped(layer.stop) {
+                break;
+            }
+            below.append(&mut self.below(layer, &view, work));
+        }
         merge::layers(&self.rules, &mut found, below);
         found
     }
@@ -285,5 +323,33 @@ fn between(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
 fn drop_to(work: &mut Workspace, kind: usize, span: &Range<usize>, why: Why) {
     if let Some(list) = &mut work.dropped {
         list.push(Dropped { kind, span: span.clone(), via: Vec::new(), why });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_stop_cuts_a_search_off_between_its_layers() {
+        let detector = Detector::new(Arc::new(RuleSet::embedded()));
+        let mut work = Workspace::default();
+        // Each word holds a text, and each text asks once more whether to go on.
+        let hay = "JTQxIGEgdGV4dCBvZiBlbm91Z2ggd29yZHM=\n".repeat(50);
+        let asked = Cell::new(0);
+        let mut run = |after: usize| {
+            asked.set(0);
+            let stop = || {
+                asked.set(asked.get() + 1);
+                asked.get() > after
+            };
+            detector.scan_until(hay.as_bytes(), b"a.txt", &stop, &mut work);
+            (asked.get(), work.cut)
+        };
+        let (all, cut) = run(usize::MAX);
+        assert!(all >= 50 && !cut, "{all}");
+        assert_eq!(run(10), (11, true));
+        assert_eq!(run(usize::MAX), (all, false));
     }
 }

@@ -152,7 +152,9 @@ impl Collector {
     fn search(&self, blob: &Blob<'_>) {
         let mut work = lock(&self.idle).pop().unwrap_or_default();
         work.dropped = self.options.explain.then(Vec::new);
-        let found = self.detector.scan(blob.bytes, blob.provenance.name().as_bytes(), &mut work);
+        let name = blob.provenance.name().as_bytes();
+        let found = self.detector.scan_until(blob.bytes, name, &|| self.stopped(), &mut work);
+        let cut = work.cut;
         let dropped = work.dropped.take().unwrap_or_default();
         lock(&self.idle).push(work);
         if blob.role == Role::Old {
@@ -177,6 +179,15 @@ impl Collector {
         state.near.extend(near);
         for draft in drafts {
             self.keep(&mut state, draft);
+        }
+        drop(state);
+        if cut {
+            let detail = format!("stopped within {} bytes from byte {}", blob.bytes.len(), blob.part.base);
+            self.skipped(Skipped {
+                provenance: (*blob.provenance).clone(),
+                reason: SkipReason::Budget,
+                detail,
+            });
         }
     }
 
@@ -232,11 +243,11 @@ impl Collector {
         if !self.options.inline_allow {
             return None;
         }
-        let from = memchr::memrchr(b'\n', &bytes[..span.start]).map_or(0, |n| n + 1);
-        let to = memchr::memchr(b'\n', &bytes[span.end..]).map_or(bytes.len(), |n| span.end + n);
         // On a line without end a comment far away speaks of something else.
-        let from = from.max(span.start.saturating_sub(4096));
-        let to = to.min(span.end + 4096);
+        let from = span.start.saturating_sub(4096);
+        let to = bytes.len().min(span.end + 4096);
+        let from = memchr::memrchr(b'\n', &bytes[from..span.start]).map_or(from, |n| from + n + 1);
+        let to = memchr::memchr(b'\n', &bytes[span.end..to]).map_or(to, |n| span.end + n);
         marker(&bytes[from..span.start], &self.options.today)
             .or_else(|| marker(&bytes[span.end..to], &self.options.today))
     }

@@ -18,12 +18,19 @@ pub(super) fn excerpt(
     value: &[u8],
     shown: &str,
 ) -> Excerpt {
-    let line_start = memchr::memrchr(b'\n', &bytes[..span.start]).map_or(0, |n| n + 1);
-    let line_end = memchr::memchr(b'\n', &bytes[span.end..]).map_or(bytes.len(), |n| span.end + n);
-    let from = line_start.max(span.start.saturating_sub(BEFORE));
-    let to = line_end.min(span.end + AFTER);
+    // What is not shown is not looked at: a line may be as long as the buffer, and hold many secrets.
+    let reach = span.start.saturating_sub(BEFORE);
+    let (from, cut) = match memchr::memrchr(b'\n', &bytes[reach..span.start]) {
+        Some(n) => (reach + n + 1, false),
+        None => (reach, reach > 0 && bytes[reach - 1] != b'\n'),
+    };
+    let reach = bytes.len().min(span.end + AFTER);
+    let (to, more) = match memchr::memchr(b'\n', &bytes[span.end..reach]) {
+        Some(n) => (span.end + n, false),
+        None => (reach, bytes.get(reach).is_some_and(|b| *b != b'\n')),
+    };
     let mut text = String::new();
-    if from > line_start {
+    if cut {
         text.push('…');
     }
     push(&mut text, bytes, from..span.start, secrets, value);
@@ -31,7 +38,7 @@ pub(super) fn excerpt(
     text.push_str(shown);
     let mark = mark..text.len();
     push(&mut text, bytes, span.end..to, secrets, value);
-    if to < line_end {
+    if more {
         text.push('…');
     }
     Excerpt { text, mark }
@@ -98,5 +105,10 @@ mod tests {
         let text = [vec![b'a'; 500], b"KEY".to_vec(), vec![b'b'; 500]].concat();
         let e = excerpt(&text, &(500..503), &[], b"KEY", "K");
         assert!(e.text.starts_with("…aa") && e.text.ends_with("bb…") && e.text.len() < 140);
+        let exact =
+            [b"x\n".to_vec(), vec![b'a'; BEFORE], b"KEY".to_vec(), vec![b'b'; AFTER], b"\ny".to_vec()];
+        let at = 2 + BEFORE;
+        let e = excerpt(&exact.concat(), &(at..at + 3), &[], b"KEY", "K");
+        assert_eq!(e.text, format!("{}K{}", "a".repeat(BEFORE), "b".repeat(AFTER)));
     }
 }

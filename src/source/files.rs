@@ -1,4 +1,4 @@
-//! Files of a tree, single files and standard input.
+//! Files of a tree and single files.
 
 use super::archive::{self, Budget, Input};
 use crate::model::{Blob, Provenance, RawPath, Sink, SkipReason, Skipped};
@@ -137,28 +137,6 @@ pub fn walk(root: &Path, options: &Options, sink: &dyn Sink) -> Result<(), Sourc
         }
     }
     Ok(())
-}
-
-/// Pushes standard input, whatever its length.
-pub fn stdin(options: &Options, sink: &dyn Sink) {
-    let provenance = Arc::new(Provenance::file(RawPath::new(b"-")));
-    let mut head = Vec::new();
-    let mut input = io::stdin().lock();
-    if let Err(error) = (&mut input).take(WHOLE).read_to_end(&mut head) {
-        let skipped = Skipped {
-            provenance: (*provenance).clone(),
-            reason: SkipReason::Unreadable,
-            detail: error.to_string(),
-        };
-        return sink.skipped(skipped);
-    }
-    if (head.len() as u64) < WHOLE {
-        return match archive::kind(&head, b"").filter(|_| options.archives) {
-            Some(kind) => archive::unpack(kind, Input::Bytes(&head), &provenance, &options.budget, sink),
-            None => sink.blob(Blob::whole(&head, provenance)),
-        };
-    }
-    super::bytes::stream(&mut io::Cursor::new(head).chain(input), &provenance, options, sink);
 }
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {

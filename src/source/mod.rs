@@ -6,5 +6,7 @@ pub mod chunk;
 mod files;
 pub mod git;
 mod parts;
+mod stdin;
 
-pub use files::{Options, SourceError, WHOLE, stdin, walk};
+pub use files::{Options, SourceError, WHOLE, walk};
+pub use stdin::stdin;

@@ -3,6 +3,7 @@
 use super::{FORMATS, Folder, Output, key};
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -141,6 +142,37 @@ fn a_signal_ends_the_scan_in_good_order() {
     }
     let seen = f.run(&["scan", "tree", "--budget", "500ms"]).gives(1, "");
     assert!(seen.out.contains("incomplete"), "{}", seen.out);
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bit = |i: usize| bytes.get(i / 8).map_or(0, |b| usize::from(b >> (7 - i % 8) & 1));
+    let letter = |i| char::from(LETTERS[(0..6).fold(0, |n, k| n * 2 + bit(i + k))]);
+    (0..bytes.len() * 8).step_by(6).map(letter).collect()
+}
+
+#[test]
+fn a_budget_ends_what_never_would() {
+    let f = Folder::new();
+    let begun = Instant::now();
+    // Nobody writes into the pipe, and nobody closes it.
+    let open = || {
+        f.command(&["scan", "-", "--budget", "300ms"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
+    };
+    let mut child = open().unwrap();
+    let pipe = child.stdin.take();
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    drop(pipe);
+    // Each of the many words packs a long text that has to be searched.
+    let word = {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        packer.write_all(&b"a".repeat(1 << 17)).unwrap();
+        base64(&packer.finish().unwrap())
+    };
+    f.put("tree/words", format!("v: {word}\n").repeat((2 << 20) / (word.len() + 4)));
+    let seen = f.run(&["scan", "tree", "--budget", "300ms"]).gives(3, "");
+    assert!(seen.out.contains("budget") && seen.out.contains("words"), "{}", seen.out);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -103,7 +103,10 @@ impl<R: Read> Read for Meter<'_, '_, R> {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => Err(e),
             Err(e) => {
                 self.failed = true;
-                self.walk.fault(self.level, &e);
+                // A reader that was told to stop fails too, which is no fault of the input.
+                if !self.walk.stopped() {
+                    self.walk.fault(self.level, &e);
+                }
                 Err(Told::error())
             }
         }

@@ -167,12 +167,15 @@ impl<'a> Walk<'a> {
 
     /// The place behind bytes that stand at `mark`, without pushing them.
     pub(super) fn count(&self, reader: &mut dyn Read, level: &Level, mark: Mark) -> Mark {
-        struct Nowhere;
-        impl Sink for Nowhere {
+        struct Nowhere<'s>(&'s dyn Sink);
+        impl Sink for Nowhere<'_> {
             fn blob(&self, _: crate::model::Blob<'_>) {}
             fn skipped(&self, _: Skipped) {}
+            fn stopped(&self) -> bool {
+                self.0.stopped()
+            }
         }
-        self.chunker.borrow_mut().run_from(mark, reader, &level.provenance, &Nowhere).mark
+        self.chunker.borrow_mut().run_from(mark, reader, &level.provenance, &Nowhere(self.sink)).mark
     }
 
     /// Counts a member; `false` once there are too many.

@@ -110,7 +110,7 @@ impl Zip<'_, '_> {
     fn described_end(&self, start: u64, end: u64) -> u64 {
         let mut window = vec![0; 64 << 10];
         let mut at = start;
-        while at < end {
+        while at < end && !self.walk.stopped() {
             let n = fill(&mut self.input.span(at, end), &mut window);
             for found in memchr::memmem::find_iter(&window[..n], DESCRIPTOR) {
                 let place = at + found as u64;
@@ -174,13 +174,13 @@ impl Zip<'_, '_> {
         self.known.sort_unstable();
         let mut at = 0;
         for (start, end) in std::mem::take(&mut self.known).into_iter().chain([(self.len, self.len)]) {
+            if self.walk.stopped() {
+                return;
+            }
             if start > at {
                 self.gap(at, start);
             }
             at = at.max(end);
-            if self.walk.stopped() {
-                return;
-            }
         }
     }
 
@@ -208,6 +208,8 @@ impl Zip<'_, '_> {
         loop {
             match fill(&mut span, &mut buf) {
                 0 => return true,
+                // Whoever reads on finds the walk ended.
+                _ if self.walk.stopped() => return false,
                 n if buf[..n].iter().any(|b| *b != 0) => return false,
                 _ => {}
             }
