@@ -47,6 +47,8 @@ reasons! {
     Unreadable, Failed, "unreadable", "check permissions";
     /// Larger than `--max-file-size`.
     TooLarge, Failed, "too-large", "raise --max-file-size, or exclude it";
+    /// To open it more memory would be held than the budget allows: a window, or a zip in an archive.
+    TooMuchMemory, Failed, "too-much-memory", "unpack it and scan what it holds, or exclude it";
     /// An archive or stream that ends early or does not parse.
     Broken, Failed, "broken", "check the file, or exclude it";
     /// An archive member that is encrypted.

@@ -135,13 +135,13 @@ pub(super) fn reason(error: &io::Error) -> Option<(SkipReason, String)> {
     }
     let inner = error.get_ref();
     let reason = match inner.and_then(|e| e.downcast_ref::<Lzma>()) {
-        Some(Lzma::MemLimit | Lzma::Mem) => SkipReason::TooLarge,
+        Some(Lzma::MemLimit | Lzma::Mem) => SkipReason::TooMuchMemory,
         Some(Lzma::Options | Lzma::UnsupportedCheck) => SkipReason::Unsupported,
         Some(_) => SkipReason::Broken,
         None if error.raw_os_error().is_some() => SkipReason::Unreadable,
         None if error.kind() == io::ErrorKind::Unsupported => SkipReason::Unsupported,
         // The binding passes on only the words of its library.
-        None if error.to_string().contains("too much memory") => SkipReason::TooLarge,
+        None if error.to_string().contains("too much memory") => SkipReason::TooMuchMemory,
         None => SkipReason::Broken,
     };
     Some((reason, error.to_string()))

@@ -125,7 +125,7 @@ impl<'a> Walk<'a> {
         let _ = reader.take(level.room.saturating_add(1)).read_to_end(&mut bytes);
         if bytes.len() as u64 > level.room {
             let detail = format!("a zip inside an archive, of more than {} bytes", level.room);
-            return self.tell(level, SkipReason::TooLarge, detail);
+            return self.tell(level, SkipReason::TooMuchMemory, detail);
         }
         zip::walk(self, Input::Bytes(&bytes), bytes.len() as u64, &level.held());
     }
