@@ -187,6 +187,26 @@ fn configuration() {
 }
 
 #[test]
+fn what_is_left_out_is_counted() {
+    let f = Folder::new();
+    let pointer = format!(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 7\n# {}\n",
+        "4d".repeat(32),
+        key(0)
+    );
+    f.put("tree/.gitignore", "out/\n*.tmp\n").put("tree/big.bin", pointer);
+    f.put("tree/out/a", key(1)).put("tree/out/deep/b", key(1)).put("tree/c.tmp", key(1));
+    let seen = f.run(&["scan", "tree", "--gitignore", "--format", "json"]).gives(1, "");
+    let report: serde_json::Value = serde_json::from_str(&seen.out).unwrap();
+    assert_eq!(report["findings"].as_array().unwrap().len(), 1, "a pointer is scanned as text too");
+    let skipped = &report["coverage"]["list"];
+    let count = |word: &str| skipped.as_array().unwrap().iter().filter(|s| s["reason"] == word).count();
+    assert_eq!((count("ignored"), count("lfs-pointer")), (2, 1), "{skipped:#}");
+    let seen = f.run(&["scan", "tree", "--format", "json"]).gives(1, "");
+    assert!(!seen.out.contains("ignored"), "{}", seen.out);
+}
+
+#[test]
 fn colours_follow_the_environment() {
     let f = Folder::new();
     f.put("tree/a", format!("A={}\n", key(0)));

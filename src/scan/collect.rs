@@ -8,8 +8,9 @@ use super::locate::Locator;
 use crate::detect::{Detector, Found, Why, Workspace, is_reported};
 use crate::model::{
     Blob, By, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look,
-    Occurrence, Partner, Provenance, Role, Sink, SkipReason, Skipped, Status, Suppression, Validity, Window,
+    Occurrence, Part, Partner, Provenance, Role, Sink, SkipReason, Skipped, Status, Suppression, Validity, Window,
 };
+use crate::source::is_lfs_pointer;
 use ahash::{AHashMap, AHashSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -331,6 +332,11 @@ impl Collector {
 
 impl Sink for Collector {
     fn blob(&self, blob: Blob<'_>) {
+        let whole = blob.part == Part::default();
+        if whole && is_lfs_pointer(blob.bytes) {
+            let provenance = (*blob.provenance).clone();
+            self.skipped(Skipped { provenance, reason: SkipReason::LfsPointer, detail: String::new() });
+        }
         // A bug in the engine must neither end the scan nor pass unseen.
         let searched = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.search(&blob)));
         if searched.is_err() {

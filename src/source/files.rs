@@ -1,6 +1,7 @@
 //! Files of a tree and single files.
 
 use super::archive::{self, Budget, Input};
+use super::gitignore::GitIgnore;
 use crate::model::{Blob, Provenance, RawPath, Sink, SkipReason, Skipped};
 use ignore::{DirEntry, WalkBuilder, WalkState};
 use std::fs::{File, Metadata};
@@ -84,9 +85,6 @@ pub fn walk(root: &Path, options: &Options, sink: &dyn Sink) -> Result<(), Sourc
     let excludes = excludes(&options.exclude)?;
     let mut builder = WalkBuilder::new(root);
     builder.standard_filters(false).follow_links(false).threads(options.jobs.max(1));
-    if options.gitignore {
-        builder.git_ignore(true).git_exclude(true).parents(true).require_git(false);
-    }
     let large = std::sync::Mutex::new(Vec::new());
     {
         let excludes = &excludes;
@@ -96,6 +94,7 @@ pub fn walk(root: &Path, options: &Options, sink: &dyn Sink) -> Result<(), Sourc
         });
         builder.build_parallel().run(|| {
             let mut reader = Reader::new(options, sink);
+            let mut ignored = options.gitignore.then(|| GitIgnore::new(&canonical));
             let (large, canonical) = (&large, &canonical);
             Box::new(move |entry| {
                 if sink.stopped() {
@@ -114,8 +113,16 @@ pub fn walk(root: &Path, options: &Options, sink: &dyn Sink) -> Result<(), Sourc
                 let relative = under_glob(root, entry.path());
                 let is_dir = entry.file_type().is_some_and(|t| t.is_dir());
                 let name = RawPath::new(relative);
-                if excludes.is_match(entry.path().strip_prefix(root).unwrap_or(entry.path())) {
-                    reader.skip(&name, SkipReason::Excluded, "");
+                let under = entry.path().strip_prefix(root).unwrap_or(entry.path());
+                let left_out = if excludes.is_match(under) {
+                    Some(SkipReason::Excluded)
+                } else if ignored.as_mut().is_some_and(|i| i.ignores(under, is_dir)) {
+                    Some(SkipReason::Ignored)
+                } else {
+                    None
+                };
+                if let Some(reason) = left_out {
+                    reader.skip(&name, reason, "");
                     return if is_dir { WalkState::Skip } else { WalkState::Continue };
                 }
                 if !is_dir {
