@@ -1,10 +1,20 @@
-//! `keywheel.toml`: how a project wants to be scanned. Parsing only; finding and reading the file is
+//! `keywheel.toml`: how a project wants to be scanned; and an organisation's file, which has the same
+//! form and sets what a project may not lower. Parsing and composing only; finding and reading the file is
 //! the command's work. Paths in it are relative to its own folder, which the command resolves.
 
 use crate::model::{Confidence, Fingerprint, Severity};
 use crate::scan::Allow;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::path::{Path, PathBuf};
+
+mod trust;
+
+pub use trust::{May, Organisation, Refused};
+
+/// Lowest confidence that is reported unless something else is said.
+pub const MIN_CONFIDENCE: Confidence = Confidence::Medium;
+/// Lowest severity that is reported unless something else is said.
+pub const MIN_SEVERITY: Severity = Severity::Info;
 
 /// A configuration file. Whatever it does not name is left to the command line and the defaults.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -16,6 +26,8 @@ pub struct Config {
     /// Accepted findings, beside those of the baseline.
     #[serde(default)]
     pub allow: Vec<Accepted>,
+    /// What repositories may say; in the organisation's file only.
+    pub organisation: Option<Organisation>,
 }
 
 /// The table `[scan]`.
@@ -49,17 +61,18 @@ pub struct Scan {
     pub inline_allow: Option<bool>,
 }
 
-/// When findings make the exit code 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// When findings make the exit code 1; the strictest is the largest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FailOn {
-    /// Findings that neither baseline nor an allowance covers.
-    New,
-    /// Findings that were verified to work.
-    Active,
-    /// Any finding, known or not.
-    Any,
     /// Never.
     None,
+    /// Findings that were verified to work.
+    Active,
+    /// Findings that neither baseline nor an allowance covers.
+    #[default]
+    New,
+    /// Any finding, known or not.
+    Any,
 }
 
 impl std::str::FromStr for FailOn {
@@ -150,16 +163,25 @@ impl Config {
     /// The first fault, with its place.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         toml::from_str(text).map_err(|e| {
-            let at = e.span().map_or(0, |s| s.start).min(text.len());
-            let before = text.get(..at).unwrap_or(text);
-            ConfigError {
-                path: path.to_owned(),
-                line: before.matches('\n').count() + 1,
-                column: before.chars().rev().take_while(|&c| c != '\n').count() + 1,
-                message: e.message().to_owned(),
-            }
+            let (line, column) = line_and_column(text, e.span().map_or(0, |s| s.start));
+            ConfigError { path: path.to_owned(), line, column, message: e.message().to_owned() }
         })
     }
+
+    /// Makes its paths, which are relative to the file's own `folder`, relative to where the run is.
+    #[must_use]
+    pub fn in_folder(mut self, folder: &Path) -> Self {
+        for path in self.scan.rules.iter_mut().chain(&mut self.scan.baseline) {
+            *path = folder.join(&*path);
+        }
+        self
+    }
+}
+
+/// The place of a byte, from 1.
+fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at.min(text.len())).unwrap_or(text);
+    (before.matches('\n').count() + 1, before.chars().rev().take_while(|&c| c != '\n').count() + 1)
 }
 
 /// `10M` → bytes. `K`, `M` and `G` are powers of 1024.

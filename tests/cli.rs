@@ -187,6 +187,39 @@ fn configuration() {
 }
 
 #[test]
+fn an_organisation_sets_the_floor() {
+    let f = Folder::new();
+    f.put("tree/a", format!("A={} # keywheel:allow\n", key(0))).put("tree/b/c", format!("B={}\n", key(1)));
+    f.put("org/floor.toml", "").put("org/lax.toml", "[organisation]\nrepository-may = ['exclude']\n");
+    f.put(
+        "keywheel.toml",
+        "[scan]\nexclude = ['b', 'a']\nfail-on = 'none'\n[[allow]]\npaths=['**']\nreason='x'\n",
+    );
+    f.run(&["scan", "tree"]).gives(0, "");
+    let under = |org: &str, args: &[&str]| f.run(&[&["scan", "tree", "--org-config", org], args].concat());
+    let seen = under("org/floor.toml", &[]).gives(1, "keywheel.toml:2: `exclude` is not taken");
+    assert!(seen.err.contains("keywheel.toml:3: `fail-on`") && seen.err.contains("keywheel.toml:4: `allow`"));
+    assert!(seen.out.contains("2 findings"), "a comment does not count either: {}", seen.out);
+    let seen = under("org/lax.toml", &[]).gives(0, "`fail-on` is not taken");
+    assert!(!seen.err.contains("`exclude` is"), "{}", seen.err);
+    // Whoever runs the command has the last word.
+    under("org/floor.toml", &["--exclude", "a", "--exclude", "b"]).gives(0, "");
+    under("org/floor.toml", &["--fail-on", "none"]).gives(0, "");
+    let seen = under("org/floor.toml", &["--no-inline-allow=false", "--format", "json"]).gives(1, "");
+    assert!(seen.out.contains("\"suppressed\":1,"), "{}", seen.out);
+    assert_eq!(under("org/floor.toml", &["--no-config"]).gives(1, "").err, "");
+    under("org/missing.toml", &[]).gives(2, "cannot read the configuration `org/missing.toml`");
+    let named = f.command(&["scan", "tree"]).env("KEYWHEEL_ORG_CONFIG", "org/floor.toml").output().unwrap();
+    Output::of(named).gives(1, "`exclude` is not taken");
+    // The paths of its file are relative to that.
+    f.put("org/own.toml", "[scan]\nbaseline = 'base'\n");
+    under("org/own.toml", &[]).gives(2, "org/base");
+    f.put("keywheel.toml", "[organisation]\n");
+    under("org/floor.toml", &[]).gives(2, "keywheel.toml:1:2: `organisation` stands only");
+    f.run(&["scan", "tree"]).gives(2, "keywheel.toml:1:2: `organisation` stands only");
+}
+
+#[test]
 fn what_is_left_out_is_counted() {
     let f = Folder::new();
     let pointer = format!(

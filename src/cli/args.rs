@@ -68,9 +68,12 @@ pub(crate) struct Selection {
     /// Configuration file [default: `keywheel.toml` of the current folder, if there is one]
     #[arg(long, value_name = "FILE", env = "KEYWHEEL_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// Use no configuration file
+    /// Use no configuration file of the project
     #[arg(long)]
     pub(crate) no_config: bool,
+    /// The organisation's configuration, below which the project's may not go
+    #[arg(long, value_name = "FILE", env = "KEYWHEEL_ORG_CONFIG")]
+    pub(crate) org_config: Option<PathBuf>,
     /// Leave out what fits this glob, relative to the scanned folder
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<String>,

@@ -81,7 +81,7 @@ pub(crate) fn run(args: &ScanArgs) -> Result<u8> {
     let fail_on = args.fail_on.map(Into::into).or(settings.config.scan.fail_on);
     let pass = session::run(settings)?;
     let outcome = pass.outcome;
-    let gate = gate::exit_code(&outcome.findings, &outcome.coverage, fail_on.unwrap_or(config::FailOn::New));
+    let gate = gate::exit_code(&outcome.findings, &outcome.coverage, fail_on.unwrap_or_default());
     if args.explain {
         // A closed standard error must not cost the report.
         let _ = explain(&outcome);

@@ -1,10 +1,10 @@
 //! What a run uses: the command line over the configuration file over the defaults.
 
 use super::args::Selection;
-use super::usage;
 use super::what::What;
+use super::{output, usage};
 use anyhow::Result;
-use keywheel::config::Config;
+use keywheel::config::{self, Config};
 use keywheel::detect::Detector;
 use keywheel::model::{Confidence, FingerprintKey, Severity};
 use keywheel::rule::RuleSet;
@@ -46,9 +46,8 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads the configuration and settles everything but the baseline's content.
     pub(crate) fn new(args: &Selection) -> Result<Self> {
-        let (config, home) = config(args)?;
-        let paths = |list: &[PathBuf]| list.iter().map(|p| home.join(p)).collect::<Vec<_>>();
-        let mut rule_paths = paths(&config.scan.rules);
+        let config = config(args)?;
+        let mut rule_paths = config.scan.rules.clone();
         rule_paths.extend_from_slice(&args.rules.rule_paths);
         for path in args.paths.iter().filter(|p| p.as_os_str() != "-") {
             fs::metadata(path).map_err(|e| usage(format!("cannot read `{}`: {e}", path.display())))?;
@@ -70,10 +69,10 @@ impl Settings {
             ..Options::default()
         };
         let floors = (
-            args.min_confidence.or(config.scan.min_confidence).unwrap_or(Confidence::Medium),
-            args.min_severity.or(config.scan.min_severity).unwrap_or(Severity::Info),
+            args.min_confidence.or(config.scan.min_confidence).unwrap_or(config::MIN_CONFIDENCE),
+            args.min_severity.or(config.scan.min_severity).unwrap_or(config::MIN_SEVERITY),
         );
-        let baseline = args.baseline.clone().or_else(|| config.scan.baseline.as_ref().map(|p| home.join(p)));
+        let baseline = args.baseline.clone().or_else(|| config.scan.baseline.clone());
         Ok(Settings {
             detector: Detector::new(Arc::new(rules(&rule_paths, &args.rules.only)?)),
             options,
@@ -125,27 +124,55 @@ pub(crate) fn read_baseline(path: &Path) -> Result<Baseline> {
     })
 }
 
-/// The configuration, and the folder that its paths are relative to.
-fn config(args: &Selection) -> Result<(Config, PathBuf)> {
-    let path = match &args.config {
-        _ if args.no_config => return Ok(Default::default()),
-        Some(path) if !path.as_os_str().is_empty() => path.clone(),
-        _ => {
-            let path = PathBuf::from(CONFIG);
-            match fs::symlink_metadata(&path) {
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Default::default()),
-                // A pipe of that name would never end.
-                Ok(_) if !fs::metadata(&path).is_ok_and(|m| m.is_file()) => {
-                    return Err(usage(format!("{CONFIG} is no file; remove it, or pass --no-config")));
-                }
-                _ => path,
-            }
-        }
+/// What the files say: the project's, or what of it the organisation's lets stand. What it does not let
+/// stand is told.
+fn config(args: &Selection) -> Result<Config> {
+    let project = project_file(args)?;
+    let Some(org) = args.org_config.as_deref().filter(|p| !p.as_os_str().is_empty()) else {
+        let Some(path) = project else { return Ok(Config::default()) };
+        let config = Config::parse_repository(&path, &config_text(&path)?).map_err(usage)?;
+        return Ok(config.in_folder(folder(&path)));
     };
-    let text =
-        read(&path).map_err(|e| usage(format!("cannot read the configuration `{}`: {e}", path.display())))?;
-    let config = Config::parse(&path, &text).map_err(usage)?;
-    Ok((config, path.parent().map(Path::to_owned).unwrap_or_default()))
+    let floor = Config::parse(org, &config_text(org)?).map_err(usage)?.in_folder(folder(org));
+    let (own, path, text) = match project {
+        Some(path) => {
+            let text = config_text(&path)?;
+            let own = Config::parse_repository(&path, &text).map_err(usage)?;
+            (own.in_folder(folder(&path)), path, text)
+        }
+        None => Default::default(),
+    };
+    let (config, refused) = floor.with_repository(own, &path, &text);
+    for one in refused {
+        output::tell(&one.to_string());
+    }
+    Ok(config)
+}
+
+/// The project's file, if it has one and it is wanted.
+fn project_file(args: &Selection) -> Result<Option<PathBuf>> {
+    match &args.config {
+        _ if args.no_config => return Ok(None),
+        Some(path) if !path.as_os_str().is_empty() => return Ok(Some(path.clone())),
+        _ => {}
+    }
+    let path = PathBuf::from(CONFIG);
+    match fs::symlink_metadata(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        // A pipe of that name would never end.
+        Ok(_) if !fs::metadata(&path).is_ok_and(|m| m.is_file()) => {
+            Err(usage(format!("{CONFIG} is no file; remove it, or pass --no-config")))
+        }
+        _ => Ok(Some(path)),
+    }
+}
+
+fn config_text(path: &Path) -> Result<String> {
+    read(path).map_err(|e| usage(format!("cannot read the configuration `{}`: {e}", path.display())))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
 fn read(path: &Path) -> std::io::Result<String> {

@@ -66,10 +66,125 @@ fn fields(table: &str) -> BTreeSet<String> {
 fn the_schema_names_what_the_reader_takes() {
     let schema: serde_json::Value =
         serde_json::from_str(include_str!("../../docs/config.schema.json")).unwrap();
-    for (table, at) in [("", ""), ("[scan]", "/properties/scan"), ("[[allow]]", "/properties/allow/items")] {
+    let organisation = ("[organisation]", "/properties/organisation");
+    for (table, at) in
+        [("", ""), ("[scan]", "/properties/scan"), ("[[allow]]", "/properties/allow/items"), organisation]
+    {
         let node = schema.pointer(at).unwrap();
         let names: BTreeSet<String> = node["properties"].as_object().unwrap().keys().cloned().collect();
         assert_eq!(names, fields(table), "{table}");
         assert_eq!(node["additionalProperties"], false, "{table}");
     }
+}
+
+#[test]
+fn the_schema_names_the_permissions() {
+    let schema: serde_json::Value =
+        serde_json::from_str(include_str!("../../docs/config.schema.json")).unwrap();
+    let listed = schema.pointer("/properties/organisation/properties/repository-may/items/enum").unwrap();
+    let known: Vec<&str> = May::ALL.iter().map(|m| m.as_str()).collect();
+    assert_eq!(*listed, serde_json::json!(known));
+    let text = format!("[organisation]\nrepository-may = {known:?}");
+    let read = Config::parse(Path::new("x"), &text).unwrap().organisation.unwrap();
+    assert_eq!(read.repository_may, May::ALL);
+}
+
+/// What an organisation's file makes of a repository's: the keys that were refused, by line.
+fn under(organisation: &str, repository: &str) -> (Config, Vec<(usize, &'static str)>) {
+    let path = Path::new("keywheel.toml");
+    let floor = Config::parse(Path::new("org.toml"), organisation).unwrap();
+    let own = Config::parse_repository(path, repository).unwrap();
+    let (config, refused) = floor.with_repository(own, path, repository);
+    (config, refused.iter().map(|r| (r.line, r.key.as_str())).collect())
+}
+
+/// One file that lowers the bar by every key.
+const LOWER: &str = "[scan]
+exclude = ['src']
+gitignore = true
+rules = ['rules']
+min-confidence = 'high'
+min-severity = 'critical'
+fail-on = 'active'
+baseline = 'base'
+max-file-size = 1
+archives = false
+inline-allow = true
+[[allow]]
+paths = ['**']
+reason = 'x'
+";
+
+#[test]
+fn a_repository_lowers_nothing_by_itself() {
+    let (config, refused) = under("", LOWER);
+    let keys: Vec<_> = May::ALL.iter().enumerate().map(|(i, m)| (i + 2, m.as_str())).collect();
+    assert_eq!(refused, keys, "each is refused, with its line");
+    let scan = config.scan;
+    assert!(scan.exclude.is_empty() && scan.rules.is_empty() && config.allow.is_empty());
+    assert_eq!((scan.gitignore, scan.min_confidence, scan.min_severity), (None, None, None));
+    assert_eq!((scan.fail_on, scan.baseline, scan.max_file_size, scan.archives), (None, None, None, None));
+    assert_eq!(scan.inline_allow, Some(false), "a comment is the repository's word too");
+}
+
+#[test]
+fn a_repository_lowers_what_it_may() {
+    for may in May::ALL {
+        let organisation = format!("[organisation]\nrepository-may = ['{}']", may.as_str());
+        let (_, refused) = under(&organisation, LOWER);
+        assert_eq!(refused.len(), May::ALL.len() - 1);
+        assert!(refused.iter().all(|(_, key)| *key != may.as_str()), "{may:?}: {refused:?}");
+    }
+    let all: Vec<&str> = May::ALL.iter().map(|m| m.as_str()).collect();
+    let (config, refused) = under(&format!("[organisation]\nrepository-may = {all:?}"), LOWER);
+    let alone = Config::parse(Path::new("x"), LOWER).unwrap();
+    assert_eq!(refused, []);
+    assert_eq!(format!("{:?}", config.scan), format!("{:?}", alone.scan));
+    assert_eq!(config.allow.len(), 1);
+    // Silence of the repository lets comments count where they may.
+    assert_eq!(
+        under("[organisation]\nrepository-may = ['inline-allow']", "").0.scan.inline_allow,
+        Some(true)
+    );
+}
+
+#[test]
+fn a_repository_raises_the_bar_freely() {
+    let organisation = "[scan]
+exclude = ['vendor']
+gitignore = true
+min-confidence = 'high'
+min-severity = 'high'
+fail-on = 'active'
+max-file-size = 10
+archives = false
+inline-allow = true
+";
+    let repository = "[scan]
+gitignore = false
+min-confidence = 'low'
+min-severity = 'info'
+fail-on = 'any'
+max-file-size = 20
+archives = true
+inline-allow = false
+";
+    let (config, refused) = under(organisation, repository);
+    assert_eq!(refused, []);
+    let own = Config::parse(Path::new("x"), repository).unwrap().scan;
+    let expected = Scan { exclude: vec!["vendor".to_owned()], ..own };
+    assert_eq!(format!("{:?}", config.scan), format!("{expected:?}"));
+    // The organisation's own words stand where the repository is silent or asks for less.
+    let (config, refused) = under(organisation, "[scan]\nfail-on = 'none'\nmax-file-size = 5\n");
+    assert_eq!(refused, [(2, "fail-on"), (3, "max-file-size")]);
+    assert_eq!((config.scan.fail_on, config.scan.max_file_size), (Some(FailOn::Active), Some(10)));
+}
+
+#[test]
+fn a_repository_is_no_organisation() {
+    let text = "[scan]\n[organisation]\nrepository-may = ['allow']\n";
+    let told = Config::parse_repository(Path::new("keywheel.toml"), text).unwrap_err().to_string();
+    assert!(told.starts_with("keywheel.toml:2:2: `organisation` stands only"), "{told}");
+    let told = fault("[organisation]\nrepository-may = ['all']");
+    assert!(told.contains("unknown variant `all`, expected one of `exclude`"), "{told}");
 }
