@@ -15,11 +15,14 @@ const FORMATS: [&str; 9] = ["text", "json", "jsonl", "sarif", "csv", "junit", "m
 
 /// A made-up key with a valid checksum, put together at run time.
 fn key(n: usize) -> String {
-    let (name, text) =
-        keywheel::rule::embedded_texts().iter().find(|(name, _)| *name == "github.toml").unwrap();
+    String::from_utf8(example("github.toml", "github-pat-classic", n).value).unwrap()
+}
+
+/// The n-th example of a rule.
+fn example(file: &str, id: &str, n: usize) -> keywheel::rule::example::Expanded {
+    let (name, text) = keywheel::rule::embedded_texts().iter().find(|(name, _)| *name == file).unwrap();
     let examples = keywheel::scan::check::examples(Path::new(name), text).unwrap();
-    let of_rule = examples.iter().filter(|(rule, _)| rule == "github-pat-classic");
-    String::from_utf8(of_rule.map(|(_, e)| e.value.clone()).nth(n).unwrap()).unwrap()
+    examples.into_iter().filter(|(rule, _)| rule == id).map(|(_, e)| e).nth(n).unwrap()
 }
 
 /// A folder that goes away with its owner.
@@ -217,6 +220,47 @@ fn an_organisation_sets_the_floor() {
     f.put("keywheel.toml", "[organisation]\n");
     under("org/floor.toml", &[]).gives(2, "keywheel.toml:1:2: `organisation` stands only");
     f.run(&["scan", "tree"]).gives(2, "keywheel.toml:1:2: `organisation` stands only");
+}
+
+/// The rule, the others that saw the value, and the number of places, of the only finding.
+fn named(f: &Folder) -> (String, Vec<String>, usize) {
+    let seen = f.run(&["scan", "tree", "--format", "json"]).gives(1, "");
+    let report: serde_json::Value = serde_json::from_str(&seen.out).unwrap();
+    let [finding] = &report["findings"].as_array().unwrap()[..] else { panic!("{}", seen.out) };
+    let also = finding["also"].as_array().map_or(&[][..], Vec::as_slice);
+    let text = |v: &serde_json::Value| v.as_str().unwrap().to_owned();
+    (
+        text(&finding["rule"]),
+        also.iter().map(text).collect(),
+        finding["occurrences"].as_array().unwrap().len(),
+    )
+}
+
+#[test]
+fn a_value_is_named_by_the_place_that_is_shown_first() {
+    let f = Folder::new();
+    let url = |scheme: &str| format!("{scheme}://svc:Zk3m{}Xw1R@db1.acme.org:1234/main\n", "Q9p");
+    f.put("tree/a", url("mssql+pyodbc")).put("tree/b", url("postgresql"));
+    assert_eq!(named(&f).0, "database-url-mssql");
+    assert_eq!(named(&f).1[..1], ["database-url-postgres"]);
+    f.put("tree/a", url("postgresql")).put("tree/b", url("mssql+pyodbc"));
+    assert_eq!(named(&f).0, "database-url-postgres");
+    f.put("tree/a", url("mssql")).put("tree/b", "");
+    assert_eq!((named(&f).0.as_str(), named(&f).2), ("database-url-mssql", 1));
+}
+
+#[test]
+fn a_key_in_one_line_of_json_is_one_finding_of_its_own_kind() {
+    let f = Folder::new();
+    let account = example("google.toml", "google-service-account-key", 0).text;
+    f.put("tree/a.json", &account);
+    let also = ["google-service-account-key-unordered", "private-key-pkcs8"].map(str::to_owned).to_vec();
+    assert_eq!(named(&f), ("google-service-account-key".to_owned(), also, 1));
+    // The bare block beside it does not take the name.
+    let value = String::from_utf8(example("google.toml", "google-service-account-key", 0).value).unwrap();
+    f.put("tree/A.pem", value.replace("\\n", "\n"));
+    let (rule, _, places) = named(&f);
+    assert_eq!((rule.as_str(), places), ("google-service-account-key", 2));
 }
 
 #[test]

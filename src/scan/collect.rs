@@ -7,11 +7,12 @@ use super::inline::marker;
 use super::locate::Locator;
 use crate::detect::{Detector, Found, Why, Workspace, is_reported};
 use crate::model::{
-    Blob, By, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look,
-    Occurrence, Part, Partner, Provenance, Role, Sink, SkipReason, Skipped, Status, Suppression, Validity, Window,
+    Blob, By, Class, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look,
+    Occurrence, Part, Partner, Provenance, Role, Severity, Sink, SkipReason, Skipped, Status, Suppression, Validity, Window,
 };
 use crate::source::is_lfs_pointer;
 use ahash::{AHashMap, AHashSet};
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,12 +80,18 @@ pub struct Collector {
 struct State {
     /// Where in `findings` each value stands. Findings are large, and a table keeps room to spare.
     places: AHashMap<Fingerprint, usize>,
-    findings: Vec<(Finding, usize)>,
+    findings: Vec<(Finding, Fit)>,
     coverage: Coverage,
     near: Vec<NearMiss>,
     /// Values that stand in an old side of the change: they are not new.
     old: AHashSet<Fingerprint>,
 }
+
+/// How well a rule names a value at a place; the best over all places names the finding. What the rules
+/// leave open the places decide, the outermost layer and the first in order, so that a finding is named
+/// by the place that is shown first, whatever order the threads came in.
+type Fit =
+    (Class, Confidence, Severity, usize, bool, Reverse<(usize, Arc<Provenance>, Location)>, Reverse<usize>);
 
 /// An occurrence on its way to its finding.
 struct Draft {
@@ -129,9 +136,15 @@ impl Collector {
         let mut findings: Vec<Finding> = findings.into_iter().map(|(f, _)| f).collect();
         for f in &mut findings {
             f.occurrences.sort_by(|a, b| {
-                (&a.provenance, &a.location, &a.via).cmp(&(&b.provenance, &b.location, &b.via))
+                (&a.provenance, &a.location, a.via.len(), &a.via).cmp(&(
+                    &b.provenance,
+                    &b.location,
+                    b.via.len(),
+                    &b.via,
+                ))
             });
-            f.occurrences.dedup();
+            // Key material with its line breaks escaped is seen as it stands and again with them undone.
+            f.occurrences.dedup_by(|b, a| a.provenance == b.provenance && a.location == b.location);
             fold::versions(&mut f.occurrences);
             f.also.sort();
             f.also.dedup();
@@ -276,13 +289,19 @@ impl Collector {
         NearMiss { rule, provenance: blob.provenance.clone(), location: at.locate(span), via, reason, detail }
     }
 
+    fn fit(&self, found: &Found, at: &Occurrence) -> Fit {
+        let kind = &self.detector.rules().kinds()[found.kind];
+        let place = Reverse((at.via.len(), at.provenance.clone(), at.location));
+        let context = kind.context.is_some();
+        let order = Reverse(found.kind);
+        (kind.class, found.confidence, found.severity, kind.analysis.fixed, context, place, order)
+    }
+
     fn keep(&self, state: &mut State, draft: Draft) {
         let rules = self.detector.rules();
         let Draft { found, fingerprint, occurrence } = draft;
         let id = |kind: usize| rules.kinds()[kind].id.clone();
-        let strength = |kind: usize, f: &Finding| {
-            (rules.kinds()[kind].class, f.confidence, f.severity, std::cmp::Reverse(kind))
-        };
+        let fit = self.fit(&found, &occurrence);
         let fresh = Finding {
             fingerprint: fingerprint.clone(),
             rule: rules.reference(found.kind).clone(),
@@ -298,31 +317,25 @@ impl Collector {
         match state.places.entry(fingerprint) {
             std::collections::hash_map::Entry::Vacant(slot) => {
                 slot.insert(state.findings.len());
-                state.findings.push((fresh, found.kind));
+                state.findings.push((fresh, fit));
             }
             std::collections::hash_map::Entry::Occupied(slot) => {
-                let (known, kind) = &mut state.findings[*slot.get()];
-                let (mut best, mut rest) = (fresh, None);
-                std::mem::swap(known, &mut best);
-                // `known` is the fresh one now; keep whichever says more and fold the other in.
-                if strength(*kind, &best) >= strength(found.kind, known) {
-                    std::mem::swap(known, &mut best);
-                } else {
-                    rest = Some(std::mem::replace(kind, found.kind));
+                let (known, best) = &mut state.findings[*slot.get()];
+                let mut other = fresh;
+                if fit > *best {
+                    *best = fit;
+                    std::mem::swap(known, &mut other);
                 }
-                let other = rest.unwrap_or(found.kind);
-                if other != *kind {
-                    known.also.push(id(other));
-                }
-                known.also.append(&mut best.also);
+                known.also.push(other.rule.id.clone());
+                known.also.append(&mut other.also);
                 let own = known.rule.id.clone();
                 known.also.retain(|a| *a != own);
                 known.also.sort();
                 known.also.dedup();
-                known.severity = known.severity.max(best.severity);
-                known.confidence = known.confidence.max(best.confidence);
-                known.occurrences.append(&mut best.occurrences);
-                known.notes.append(&mut best.notes);
+                known.severity = known.severity.max(other.severity);
+                known.confidence = known.confidence.max(other.confidence);
+                known.occurrences.append(&mut other.occurrences);
+                known.notes.append(&mut other.notes);
                 known.notes.sort();
                 known.notes.dedup();
             }
