@@ -4,11 +4,10 @@ use super::args::Selection;
 use super::settings::Settings;
 use super::what::What;
 use super::{code, gate, output, session, terminal, usage};
-use aho_corasick::AhoCorasick;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use keywheel::config;
-use keywheel::report::Report;
+use keywheel::report::{Report, Veil};
 use keywheel::scan::Outcome;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -84,13 +83,16 @@ pub(crate) fn run(args: &ScanArgs) -> Result<u8> {
     let gate = gate::exit_code(&outcome.findings, &outcome.coverage, fail_on.unwrap_or_default());
     if args.explain {
         // A closed standard error must not cost the report.
-        let _ = explain(&outcome);
+        let _ = explain(&outcome, &pass.veil);
     }
     for target in &targets {
         let report = Report {
             findings: &outcome.findings,
             below: pass.below,
             coverage: &outcome.coverage,
+            veil: &pass.veil,
+            started: pass.times.0,
+            finished: pass.times.1,
             exit_code: pass.signal.unwrap_or(gate),
             show_secrets: args.show_secrets,
             color: target.1.is_none() && terminal::color(),
@@ -102,23 +104,15 @@ pub(crate) fn run(args: &ScanArgs) -> Result<u8> {
 }
 
 /// One line a near miss. It begins with a word of ours, so that no build log takes a file's name
-/// for a command, and a name that holds a found secret is shown without it.
-fn explain(outcome: &Outcome) -> io::Result<()> {
-    let secrets: Vec<_> =
-        outcome.findings.iter().map(|f| f.secret.expose()).filter(|s| s.len() >= 16).collect();
-    let found = AhoCorasick::new(&secrets).ok();
-    let hidden = vec!["…"; secrets.len()];
+/// for a command.
+fn explain(outcome: &Outcome, veil: &Veil) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stderr().lock());
     for n in &outcome.near {
-        let mut place = n.provenance.text();
-        if let Some(found) = &found {
-            place = found.replace_all(&place, &hidden);
-        }
         let via: String = n.via.iter().map(|v| format!(" via {}", v.as_str())).collect();
         writeln!(
             out,
             "near miss: {}:{}:{}: {}{via} dropped by {}: {}",
-            terminal::plain(&place),
+            terminal::plain(&veil.place(&n.provenance)),
             n.location.line,
             n.location.start + 1,
             n.rule,

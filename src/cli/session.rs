@@ -4,7 +4,9 @@ use super::settings::Settings;
 use super::what::What;
 use super::{progress::Progress, signal};
 use anyhow::Result;
+use jiff::Timestamp;
 use keywheel::model::{Provenance, RawPath, Sink, SkipReason, Skipped};
+use keywheel::report::Veil;
 use keywheel::scan::{Collector, Outcome};
 use keywheel::source;
 use std::path::Path;
@@ -18,6 +20,10 @@ const BEAT: Duration = Duration::from_millis(50);
 pub(crate) struct Pass {
     /// Findings at or above the floors, coverage, near misses.
     pub(crate) outcome: Outcome,
+    /// Hides all findings, those below the floors included.
+    pub(crate) veil: Veil,
+    /// When it began and ended.
+    pub(crate) times: (Timestamp, Timestamp),
     /// Findings below the floors.
     pub(crate) below: u64,
     /// The exit code of a signal that ended it.
@@ -26,6 +32,7 @@ pub(crate) struct Pass {
 
 /// Reads everything that the settings name.
 pub(crate) fn run(settings: Settings) -> Result<Pass> {
+    let started = Timestamp::now();
     let mut options = settings.options;
     options.floor = Some(settings.floors.0);
     let collector = Collector::new(settings.detector, options);
@@ -58,8 +65,10 @@ pub(crate) fn run(settings: Settings) -> Result<Pass> {
     }
     let (confidence, severity) = settings.floors;
     let all = outcome.findings.len();
+    let veil = Veil::new(&outcome.findings);
     outcome.findings.retain(|f| f.confidence >= confidence && f.severity >= severity);
-    Ok(Pass { below: (all - outcome.findings.len()) as u64, outcome, signal: signal::caught() })
+    let below = (all - outcome.findings.len()) as u64;
+    Ok(Pass { outcome, veil, times: (started, Timestamp::now()), below, signal: signal::caught() })
 }
 
 fn push(path: &Path, what: &What, files: &source::Options, collector: &Collector) -> Result<()> {

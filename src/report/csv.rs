@@ -38,7 +38,7 @@ impl Format for Csv {
     fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         row(out, COLUMNS)?;
         for finding in report.findings {
-            let view = View::new(finding);
+            let view = View::new(finding, report.veil);
             let rule = &finding.rule;
             let secret = view.secret(report);
             let notes = finding.notes.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ");

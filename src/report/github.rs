@@ -22,7 +22,7 @@ impl Format for Github {
     fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         let new = || report.findings.iter().filter(|f| f.status == Status::New);
         for finding in new().take(SHOWN) {
-            annotate(&View::new(finding), out)?;
+            annotate(&View::new(finding, report.veil), out)?;
         }
         let c = report.coverage;
         if let Some(sentence) = words::incomplete(c) {

@@ -12,8 +12,8 @@ use std::io::{self, Write};
 
 /// The schema that the report follows.
 const VERSION: &str = "15.2.1";
-/// The schema asks for times, but the same input must give the same bytes.
-const TIME: &str = "1970-01-01T00:00:00";
+/// How the schema wants a time: UTC, without saying so.
+const TIME: &str = "%Y-%m-%dT%H:%M:%S";
 /// What GitLab's own analyser writes where no commit is known.
 const COMMIT: &str = "0000000";
 /// The longest name, in characters.
@@ -35,7 +35,7 @@ impl Format for Gitlab {
         out.write_all(&line)?;
         let mut first = true;
         for finding in report.findings {
-            let view = View::new(finding);
+            let view = View::new(finding, report.veil);
             let mut seen = HashMap::new();
             for o in finding.occurrences.iter().filter(|o| view.standing(o).0 == "new") {
                 let nth = seen.entry(&o.provenance).and_modify(|n| *n += 1).or_insert(1u64);
@@ -59,7 +59,7 @@ fn scan(report: &Report<'_>) -> Value {
         "vendor": {"name": "Keywheel"},
     });
     let mut messages = vec![json!({"level": "info", "value": format!("Read {}", words::read(c))})];
-    let hidden = accepted(report.findings);
+    let hidden = accepted(report);
     if hidden > 0 {
         let value =
             format!("{} not listed: known to the baseline or suppressed", count(hidden, "accepted place"));
@@ -80,19 +80,19 @@ fn scan(report: &Report<'_>) -> Value {
         "analyzer": tool,
         "scanner": tool,
         "type": "secret_detection",
-        "start_time": TIME,
-        "end_time": TIME,
+        "start_time": report.started.strftime(TIME).to_string(),
+        "end_time": report.finished.strftime(TIME).to_string(),
         "status": if c.is_complete() { "success" } else { "failure" },
         "messages": messages,
     })
 }
 
-fn accepted(findings: &[Finding]) -> u64 {
-    let of = |f| {
-        let view = View::new(f);
+fn accepted(report: &Report<'_>) -> u64 {
+    let of = |f: &Finding| {
+        let view = View::new(f, report.veil);
         f.occurrences.iter().filter(|o| view.standing(o).0 != "new").count() as u64
     };
-    findings.iter().map(of).sum()
+    report.findings.iter().map(of).sum()
 }
 
 fn vulnerability(view: &View<'_>, o: &Occurrence, nth: u64) -> Value {

@@ -53,13 +53,13 @@ impl Format for Json {
             }),
         )?;
         line.extend_from_slice(b",\n\"coverage\":");
-        escape::json(&mut line, &Account::of(report.coverage))?;
+        escape::json(&mut line, &Account::of(report.coverage, report.veil))?;
         line.extend_from_slice(b",\n\"findings\":[");
         out.write_all(&line)?;
         for (i, finding) in report.findings.iter().enumerate() {
             line.clear();
             line.extend_from_slice(if i == 0 { b"\n" } else { b",\n" });
-            escape::json(&mut line, &Whole::of(&View::new(finding), report))?;
+            escape::json(&mut line, &Whole::of(&View::new(finding, report.veil), report))?;
             out.write_all(&line)?;
         }
         out.write_all(b"\n]\n}\n")

@@ -25,7 +25,7 @@ impl Format for Jsonl {
     fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         let mut line = Vec::new();
         for finding in report.findings {
-            let view = View::new(finding);
+            let view = View::new(finding, report.veil);
             let identity = Identity::of(&view, report);
             for occurrence in &finding.occurrences {
                 line.clear();

@@ -3,7 +3,7 @@
 //! name, because the one schema that readers enforce (Jenkins') knows no attributes for it.
 
 use super::view::View;
-use super::words::skipped;
+use super::words::{self, skipped};
 use super::{Format, Report, escape};
 use crate::model::{Occurrence, Scope, Severity};
 use std::io::{self, Write};
@@ -19,7 +19,7 @@ impl Format for Junit {
     fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         let (mut places, mut failures, mut skips) = (0, 0, 0);
         for f in report.findings {
-            let view = View::new(f);
+            let view = View::new(f, report.veil);
             for o in &f.occurrences {
                 places += 1;
                 match outcome(&view, o) {
@@ -41,7 +41,7 @@ impl Format for Junit {
         )?;
         coverage(report, out)?;
         for f in report.findings {
-            let view = View::new(f);
+            let view = View::new(f, report.veil);
             for o in &f.occurrences {
                 case(&view, o, out)?;
             }
@@ -81,8 +81,8 @@ fn coverage(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
             escape::xml(reason.cure())
         )?;
         for s in c.list.iter().filter(|s| s.reason == reason) {
-            let detail = if s.detail.is_empty() { String::new() } else { format!(": {}", s.detail) };
-            write!(out, "\n{}", escape::xml(&(s.provenance.text() + &detail)))?;
+            let detail = words::detail(&s.detail, report.veil);
+            write!(out, "\n{}", escape::xml(&(report.veil.place(&s.provenance) + &detail)))?;
         }
         out.write_all(b"</error></testcase>\n")?;
     }

@@ -39,7 +39,7 @@ impl Format for Markdown {
                 b"| Severity | What | Where | Validity | Status | Next |\n|---|---|---|---|---|---|\n",
             )?;
             for finding in report.findings.iter().take(ROWS) {
-                row(&View::new(finding), out)?;
+                row(&View::new(finding, report.veil), out)?;
             }
             if total > ROWS {
                 write!(out, "\n{} of {total} findings are listed; the `json` format lists all.\n", ROWS)?;
@@ -98,8 +98,8 @@ fn coverage(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     for (reason, n) in words::skipped(c, Scope::Failed) {
         writeln!(out, "- {} {n}: {}", reason.as_str(), reason.cure())?;
         for s in c.list.iter().filter(|s| s.reason == reason).take(ITEMS) {
-            let detail = if s.detail.is_empty() { String::new() } else { format!(": {}", s.detail) };
-            writeln!(out, "  - {}{}", markdown_code(&s.provenance.text()), markdown(&detail))?;
+            let detail = words::detail(&s.detail, report.veil);
+            writeln!(out, "  - {}{}", markdown_code(&report.veil.place(&s.provenance)), markdown(&detail))?;
         }
     }
     out.write_all(b"\n")

@@ -15,6 +15,7 @@ mod markdown;
 mod record;
 mod sarif;
 mod text;
+mod veil;
 mod view;
 mod words;
 
@@ -24,7 +25,10 @@ mod fixture;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
+pub use veil::Veil;
+
 use crate::model::{Coverage, Finding};
+use jiff::Timestamp;
 use std::io::{self, Write};
 
 /// Everything a format may show.
@@ -35,6 +39,12 @@ pub struct Report<'a> {
     pub below: u64,
     /// What was read and what was not.
     pub coverage: &'a Coverage,
+    /// Hides all that was found, whether it is listed or not, in names and reasons.
+    pub veil: &'a Veil,
+    /// When the scan began, by the caller's clock.
+    pub started: Timestamp,
+    /// When it ended.
+    pub finished: Timestamp,
     /// What the gate said.
     pub exit_code: u8,
     /// Whether raw secrets may be written.

@@ -1,8 +1,8 @@
 //! The fields that `json` and `jsonl` share. Their names and meaning are a promise to programs:
 //! adding one is fine, changing one needs another document version.
 
-use super::Report;
 use super::view::{View, day_and_time, lossless, unknown};
+use super::{Report, Veil};
 use crate::model::{Coverage, Occurrence, RawPath, Skipped, Suppression, Validity};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -255,7 +255,7 @@ struct Left {
 
 impl Account {
     /// Of one scan.
-    pub(super) fn of(c: &Coverage) -> Self {
+    pub(super) fn of(c: &Coverage, veil: &Veil) -> Self {
         let reason = |(r, n): (&crate::model::SkipReason, &u64)| Reason {
             reason: r.as_str(),
             count: *n,
@@ -263,10 +263,10 @@ impl Account {
             cure: r.cure(),
         };
         let left = |s: &Skipped| Left {
-            path: s.provenance.path.text(),
-            members: s.provenance.members.iter().map(|m| m.text()).collect(),
+            path: veil.name(&s.provenance.path),
+            members: s.provenance.members.iter().map(|m| veil.name(m)).collect(),
             reason: s.reason.as_str(),
-            detail: s.detail.clone(),
+            detail: veil.text(&s.detail).into_owned(),
         };
         Account {
             complete: c.is_complete(),

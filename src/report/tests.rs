@@ -2,15 +2,21 @@
 
 use super::fixture::{coverage, findings, secrets};
 use super::*;
-use crate::model::{Coverage, Validity};
+use crate::model::{By, Coverage, Provenance, RawPath, SkipReason, Skipped, Status, Validity};
 use serde_json::Value;
 
+const START: Timestamp = Timestamp::constant(1_767_323_045, 0);
+const END: Timestamp = Timestamp::constant(1_767_323_107, 999_999_999);
+
 fn render(name: &str, findings: &[Finding], change: impl FnOnce(&mut Report<'_>)) -> String {
-    let coverage = coverage();
+    let (coverage, veil) = (coverage(), Veil::new(findings));
     let mut report = Report {
         findings,
         below: 4,
         coverage: &coverage,
+        veil: &veil,
+        started: START,
+        finished: END,
         exit_code: 1,
         show_secrets: false,
         color: false,
@@ -92,6 +98,9 @@ fn every_format_can_say_that_there_is_nothing() {
             findings: &none,
             below: 0,
             coverage: &clean,
+            veil: &Veil::default(),
+            started: START,
+            finished: END,
             exit_code: 0,
             show_secrets: false,
             color: true,
@@ -118,10 +127,14 @@ fn a_failing_sink_is_an_error() {
         }
     }
     let (findings, coverage) = (findings(), coverage());
+    let veil = Veil::new(&findings);
     let report = Report {
         findings: &findings,
         below: 0,
         coverage: &coverage,
+        veil: &veil,
+        started: START,
+        finished: END,
         exit_code: 1,
         show_secrets: false,
         color: false,
@@ -330,4 +343,38 @@ fn a_working_key_never_looks_accepted_while_it_counts() {
             assert!(result.get("suppressions").is_none_or(|s| s == &serde_json::json!([])));
         }
     }
+}
+
+#[test]
+fn no_name_or_reason_shows_what_another_place_holds() {
+    let mut findings = findings();
+    let keys = secrets();
+    let path = format!("dumps/{}.env", keys[0]);
+    let mut other = fixture::at(path.as_bytes(), 3);
+    let inner = RawPath::new(keys[1].as_bytes());
+    other.provenance = std::sync::Arc::new(other.provenance.member(inner));
+    other.excerpt.text.push_str(&keys[3]);
+    other.suppression = Some(fixture::by(By::Inline, &format!("like {}", keys[5])));
+    findings[2].occurrences.push(other);
+    findings[2].status = Status::New;
+    let mut coverage = Coverage::default();
+    for reason in [SkipReason::Unreadable, SkipReason::Excluded] {
+        let provenance =
+            Provenance::file(RawPath::new(path.as_bytes())).member(RawPath::new(keys[1].as_bytes()));
+        coverage.skip(Skipped { provenance, reason, detail: format!("open {}", keys[5]) });
+    }
+    let coverage: &'static Coverage = Box::leak(Box::new(coverage));
+    for format in FORMATS {
+        let text = render(format.name(), &findings, |r| r.coverage = coverage);
+        for key in keys.iter().filter(|k| k.len() >= 16) {
+            assert!(!text.contains(key), "{} writes {key}:\n{text}", format.name());
+        }
+    }
+}
+
+#[test]
+fn gitlab_has_the_times_it_was_given() {
+    let report: Value = serde_json::from_str(&shown("gitlab")).unwrap();
+    assert_eq!(report["scan"]["start_time"], "2026-01-02T03:04:05");
+    assert_eq!(report["scan"]["end_time"], "2026-01-02T03:05:07");
 }

@@ -31,7 +31,7 @@ impl Format for Text {
         let mut block = Vec::new();
         for finding in report.findings {
             block.clear();
-            entry(&View::new(finding), report, paint, &mut block)?;
+            entry(&View::new(finding, report.veil), report, paint, &mut block)?;
             out.write_all(&block)?;
         }
         summary(report, paint, out)
@@ -162,7 +162,12 @@ fn summary(report: &Report<'_>, paint: Paint, out: &mut dyn Write) -> io::Result
             let listed = c.list.iter().filter(|s| s.reason == reason).take(ITEMS);
             let mut shown = 0;
             for s in listed {
-                writeln!(out, "    {}{}", plain(&s.provenance.text()), words::detail(&s.detail))?;
+                writeln!(
+                    out,
+                    "    {}{}",
+                    plain(&report.veil.place(&s.provenance)),
+                    plain(&words::detail(&s.detail, report.veil))
+                )?;
                 shown += 1;
             }
             if shown > 0 && n > shown {

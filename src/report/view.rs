@@ -1,7 +1,7 @@
 //! One finding as the formats show it: what stands where, and what a person should do.
 
-use super::Report;
 use super::escape::{plain, plain_marked};
+use super::{Report, Veil};
 use crate::model::{
     By, Finding, Held, Note, Occurrence, Provenance, RawPath, Secret, Status, Suppression, Unknown, Validity,
 };
@@ -16,9 +16,6 @@ pub(super) const GENERAL_DOCS: &str =
 /// The name given to what has no file, so that alerts on it stay the same from run to run.
 pub(super) const STDIN: &str = "stdin";
 
-/// Values shorter than this may be ordinary words, and a path that holds one is left alone.
-const TELLING: usize = 16;
-
 /// A finding with what has to be known of all its places before one of them can be shown.
 pub(super) struct View<'a> {
     /// The finding.
@@ -27,6 +24,7 @@ pub(super) struct View<'a> {
     pub(super) lead: usize,
     /// Whether an acceptance of single places counts.
     lenient: bool,
+    veil: &'a Veil,
 }
 
 /// A line that is safe to show, and the part of it that stands for the secret.
@@ -46,13 +44,13 @@ impl Marked {
 
 impl<'a> View<'a> {
     /// Looks at all places once.
-    pub(super) fn new(finding: &'a Finding) -> Self {
+    pub(super) fn new(finding: &'a Finding, veil: &'a Veil) -> Self {
         let free = finding.occurrences.iter().position(|o| o.suppression.is_none());
         // A finding that counts although each of its places is accepted (the gate overruled the
         // comments, or the key is proved to work) must not look accepted anywhere.
         let overruled = finding.status == Status::New
             && (free.is_none() || matches!(finding.validity, Validity::Active { .. }));
-        View { finding, lead: free.unwrap_or(0), lenient: !overruled }
+        View { finding, lead: free.unwrap_or(0), lenient: !overruled, veil }
     }
 
     /// The place to show first; `None` only for a finding without any.
@@ -93,14 +91,14 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The bytes of a name, without the secret if the name holds it.
+    /// The bytes of a name, without any secret that it holds.
     pub(super) fn name<'n>(&self, name: &'n RawPath) -> Cow<'n, [u8]> {
-        without(name.as_bytes(), &self.finding.secret)
+        self.veil.bytes(name.as_bytes())
     }
 
     /// The file or archive as text.
     pub(super) fn path(&self, p: &Provenance) -> String {
-        RawPath::new(&self.name(&p.path)).text()
+        self.veil.name(&p.path)
     }
 
     /// The file, or [`STDIN`] where there is none.
@@ -110,17 +108,12 @@ impl<'a> View<'a> {
 
     /// The names inside the archive as text, outermost first.
     pub(super) fn members(&self, p: &Provenance) -> Vec<String> {
-        p.members.iter().map(|m| RawPath::new(&self.name(m)).text()).collect()
+        p.members.iter().map(|m| self.veil.name(m)).collect()
     }
 
     /// `dir/a.zip!b.txt`, as one line.
     pub(super) fn whole(&self, p: &Provenance) -> String {
-        let mut out = self.path(p);
-        for m in self.members(p) {
-            out.push('!');
-            out.push_str(&m);
-        }
-        plain(&out).into_owned()
+        plain(&self.veil.place(p)).into_owned()
     }
 
     /// `dir/a.zip!b.txt:12:9`, columns from 1.
@@ -160,13 +153,17 @@ impl<'a> View<'a> {
             return None;
         }
         let mark = if e.text.get(e.mark.clone()).is_some() { e.mark.clone() } else { 0..0 };
-        let (text, mark) = plain_marked(&e.text, mark);
+        // What stands around it may be the value of another finding, which a filter let pass here.
+        let before = self.veil.text(&e.text[..mark.start]);
+        let text = format!("{before}{}{}", &e.text[mark.clone()], self.veil.text(&e.text[mark.end..]));
+        let (text, mark) = plain_marked(&text, before.len()..before.len() + mark.len());
         Some(Marked { text, mark })
     }
 
-    /// Words of a person or a provider, without the secret if they hold it.
+    /// Words of a person or a provider, without this secret or any other that they hold.
     pub(super) fn words(&self, text: &str) -> String {
-        let shown = without_any(text.as_bytes(), &self.finding.secret, 4);
+        let veiled = self.veil.text(text);
+        let shown = without(veiled.as_bytes(), &self.finding.secret);
         String::from_utf8_lossy(&shown).into_owned()
     }
 
@@ -292,12 +289,8 @@ fn note(n: Note) -> &'static str {
 }
 
 fn without<'n>(bytes: &'n [u8], secret: &Secret) -> Cow<'n, [u8]> {
-    without_any(bytes, secret, TELLING)
-}
-
-fn without_any<'n>(bytes: &'n [u8], secret: &Secret, least: usize) -> Cow<'n, [u8]> {
     let raw = secret.expose();
-    if raw.len() < least || memmem::find(bytes, raw).is_none() {
+    if raw.len() < 4 || memmem::find(bytes, raw).is_none() {
         return Cow::Borrowed(bytes);
     }
     let mut out = Vec::with_capacity(bytes.len());

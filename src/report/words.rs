@@ -1,7 +1,6 @@
 //! Plain words for numbers and for what a scan covered, shared by the formats that people read.
 
-use super::Report;
-use super::escape::plain;
+use super::{Report, Veil};
 use crate::model::{By, Coverage, Finding, Scope, Severity, SkipReason, Status, Validity};
 use std::collections::BTreeMap;
 
@@ -140,8 +139,8 @@ pub(super) fn verdict(report: &Report<'_>) -> &'static str {
 }
 
 /// The detail of a skip as a suffix, or nothing.
-pub(super) fn detail(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(": {}", plain(text)) }
+pub(super) fn detail(text: &str, veil: &Veil) -> String {
+    if text.is_empty() { String::new() } else { format!(": {}", veil.text(text)) }
 }
 
 #[cfg(test)]

@@ -26,6 +26,9 @@ fn no_output_holds_a_secret() {
     let f = Folder::new();
     let keys: Vec<String> = (0..3).map(key).collect();
     f.put("tree/a", format!("A={} {} # {}\n", keys[0], keys[1], keys[2]));
+    // A name that holds what another file does, and what cannot be read under such a name.
+    f.put(format!("tree/{}/plain.gz", keys[1]), b"\x1f\x8b\x08\0\0\0\0\0\0\x03torn");
+    f.put(format!("tree/{}.cfg", keys[2]), format!("token = \"{}\"\nB=ghp_{}\n", keys[0], "x".repeat(36)));
     f.put(format!("tree/{}.txt", keys[0]), format!("token = \"{}\"\npassword = 'hunter2hunter'\n", keys[0]));
     for format in FORMATS {
         let seen = f.run(&["scan", "tree", "--format", format, "--explain"]).gives(1, "");

@@ -46,7 +46,7 @@ impl Format for Sarif {
 
 fn write_within(report: &Report<'_>, limits: Limits, out: &mut dyn Write) -> io::Result<()> {
     let plan = Plan::new(report.findings, limits.results);
-    let rules = Rules::of(report.findings);
+    let rules = Rules::of(report.findings, report.veil);
     let mut line = Vec::new();
     write!(line, "{{\n\"$schema\":\"{SCHEMA}\",\n\"version\":\"2.1.0\",\n\"runs\":[{{\n\"tool\":")?;
     escape::json(&mut line, &rules.tool(report.coverage))?;
@@ -60,7 +60,7 @@ fn write_within(report: &Report<'_>, limits: Limits, out: &mut dyn Write) -> io:
     let mut written = line.len();
     let mut results = 0;
     'findings: for (index, quota) in plan.quotas() {
-        let view = View::new(&report.findings[index]);
+        let view = View::new(&report.findings[index], report.veil);
         let mut nth = HashMap::new();
         for o in view.finding.occurrences.iter().take(quota) {
             line.clear();

@@ -4,7 +4,7 @@ use super::super::view::GENERAL_DOCS;
 use super::super::words;
 use super::{Artifact, Physical, Place, artifact};
 use crate::model::{Coverage, Scope, SkipReason, Skipped};
-use crate::report::{Report, escape};
+use crate::report::{Report, Veil, escape};
 use serde_json::{Value, json};
 
 /// Items named for one reason; their number is always given.
@@ -56,7 +56,9 @@ pub(super) fn invocation(report: &Report<'_>, written: usize, total: usize) -> V
             list.push(json!({"descriptor": {"id": id(reason)}, "level": level, "message": {"text": text}}));
             // What was left out on purpose is a number; what failed is named.
             let named = if scope == Scope::Failed { ITEMS } else { 0 };
-            list.extend(c.list.iter().filter(|s| s.reason == reason).take(named).map(item));
+            list.extend(
+                c.list.iter().filter(|s| s.reason == reason).take(named).map(|s| item(s, report.veil)),
+            );
         }
     }
     json!({
@@ -66,11 +68,11 @@ pub(super) fn invocation(report: &Report<'_>, written: usize, total: usize) -> V
     })
 }
 
-fn item(s: &Skipped) -> Value {
-    let detail = if s.detail.is_empty() { String::new() } else { format!(": {}", s.detail) };
-    let text =
-        format!("'{}' was not read whole{}.", escape::sarif(&s.provenance.text()), escape::sarif(&detail));
-    let artifact_location: Artifact = artifact(&s.provenance, s.provenance.path.as_bytes());
+fn item(s: &Skipped, veil: &Veil) -> Value {
+    let detail = words::detail(&s.detail, veil);
+    let place = veil.place(&s.provenance);
+    let text = format!("'{}' was not read whole{}.", escape::sarif(&place), escape::sarif(&detail));
+    let artifact_location: Artifact = artifact(&s.provenance, &veil.bytes(s.provenance.path.as_bytes()));
     json!({
         "descriptor": {"id": id(s.reason)},
         "level": "warning",

@@ -3,7 +3,7 @@
 use super::super::view::{GENERAL_DOCS, View};
 use super::{level, notice};
 use crate::model::{Confidence, Coverage, Finding, Severity};
-use crate::report::escape;
+use crate::report::{Veil, escape};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ struct Entry<'a> {
 
 impl<'a> Rules<'a> {
     /// Gathers them.
-    pub(super) fn of(findings: &'a [Finding]) -> Self {
+    pub(super) fn of(findings: &'a [Finding], veil: &'a Veil) -> Self {
         let mut rules = Rules { list: Vec::new(), index: HashMap::new() };
         for f in findings {
             let at = *rules.index.entry(f.rule.id.as_str()).or_insert(rules.list.len());
@@ -30,7 +30,8 @@ impl<'a> Rules<'a> {
                 entry.severity = entry.severity.max(f.severity);
                 entry.confidence = entry.confidence.max(f.confidence);
             } else {
-                let entry = Entry { view: View::new(f), severity: f.severity, confidence: f.confidence };
+                let entry =
+                    Entry { view: View::new(f, veil), severity: f.severity, confidence: f.confidence };
                 rules.list.push(entry);
             }
         }

@@ -11,7 +11,21 @@ fn run(report: &Report<'_>, limits: Limits) -> Value {
 }
 
 fn report<'a>(findings: &'a [crate::model::Finding], coverage: &'a Coverage) -> Report<'a> {
-    Report { findings, below: 0, coverage, exit_code: 1, show_secrets: true, color: false, category: "push" }
+    let veil = Box::leak(Box::new(super::super::Veil::new(findings)));
+    let (started, finished) = Default::default();
+    let category = "push";
+    Report {
+        findings,
+        below: 0,
+        coverage,
+        veil,
+        started,
+        finished,
+        exit_code: 1,
+        show_secrets: true,
+        color: false,
+        category,
+    }
 }
 
 #[test]
