@@ -30,7 +30,9 @@ pub(super) fn stream<'r>(
         Kind::Xz => (xz(input, room)?, None),
         Kind::Zstd => (zstd(input, room)?, None),
         Kind::Lzma => (lzma(input, room)?, None),
-        Kind::Zip | Kind::Tar | Kind::Foreign(_) => return Err(unsupported("not a stream")),
+        Kind::Zip | Kind::Tar | Kind::Ar | Kind::Cpio | Kind::Foreign(_) => {
+            return Err(unsupported("not a stream"));
+        }
     })
 }
 

@@ -1,5 +1,7 @@
 //! Tells containers by their first bytes.
 
+use super::{ar, cpio};
+
 /// Bytes from the front that [`kind`] wants to see.
 pub const HEAD: usize = 512;
 
@@ -10,6 +12,10 @@ pub enum Kind {
     Zip,
     /// Tar: v7, ustar, GNU, pax.
     Tar,
+    /// Ar: static libraries, Debian packages.
+    Ar,
+    /// Cpio of the portable ASCII form.
+    Cpio,
     /// Gzip, of one or several members.
     Gzip,
     /// Bzip2.
@@ -41,7 +47,7 @@ pub fn kind(head: &[u8], name: &[u8]) -> Option<Kind> {
         (b"LZIP\x01", Kind::Foreign("lzip")),
         (b"MSCF\0\0\0\0", Kind::Foreign("cab")),
         (b"\xed\xab\xee\xdb", Kind::Foreign("rpm")),
-        (b"!<arch>\ndebian-binary", Kind::Foreign("deb")),
+        (ar::MAGIC, Kind::Ar),
         (b"hsqs", Kind::Foreign("squashfs")),
     ];
     // Nearly all files end here: their first byte begins no format.
@@ -62,6 +68,9 @@ pub fn kind(head: &[u8], name: &[u8]) -> Option<Kind> {
         [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => return Some(Kind::Zstd),
         [0x5d, 0, 0, ..] if suffix(name, b".lzma") || suffix(name, b".tlz") => return Some(Kind::Lzma),
         _ => {}
+    }
+    if cpio::is_cpio(head) {
+        return Some(Kind::Cpio);
     }
     super::tar::is_tar(head).then_some(Kind::Tar)
 }

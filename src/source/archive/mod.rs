@@ -4,10 +4,13 @@
 //! told to the sink with its reason. Budgets count work, not time, so that the same input always
 //! gives the same output. Nothing is written to disk and a member's name is only a label.
 //!
-//! Tar and the compressed streams flow through without being held. A zip needs its directory, which
+//! Tar, ar, cpio and the compressed streams flow through without being held. A zip needs its directory, which
 //! stands at the end: the outer one is read in place, a nested one is held in memory.
 
+mod ar;
+mod cpio;
 mod decode;
+mod entry;
 mod input;
 mod kind;
 mod meter;

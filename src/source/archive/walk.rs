@@ -1,7 +1,7 @@
 //! The walk through one outer file: what its budget has left, and how containers nest.
 
 use super::meter::{Counted, Meter, fill};
-use super::{Budget, HEAD, Input, Kind, decode, kind, tar, zip};
+use super::{Budget, HEAD, Input, Kind, ar, cpio, decode, kind, tar, zip};
 use crate::model::{Provenance, RawPath, Sink, SkipReason, Skipped};
 use crate::source::chunk::{Chunker, End, Mark, Run};
 use std::cell::{Cell, RefCell};
@@ -113,6 +113,8 @@ impl<'a> Walk<'a> {
     fn open(&self, kind: Kind, reader: &mut dyn Read, level: &Level) {
         match kind {
             Kind::Tar => tar::walk(self, reader, level),
+            Kind::Ar => ar::walk(self, reader, level),
+            Kind::Cpio => cpio::walk(self, reader, level),
             Kind::Zip => self.hold(reader, level),
             kind => self.inflate(kind, reader, level),
         }
@@ -146,7 +148,7 @@ impl<'a> Walk<'a> {
         let mut whole = head[..n].chain(&mut meter as &mut dyn Read);
         match kind::kind(&head[..n], &name) {
             // A compressed tar is one archive to its users, so it adds no level and no name.
-            Some(Kind::Tar) => tar::walk(self, &mut whole, &level.held()),
+            Some(kind @ (Kind::Tar | Kind::Cpio)) => self.open(kind, &mut whole, &level.held()),
             found => {
                 if self.entry() {
                     self.content(found, &mut whole, &level.held().inner(&name));

@@ -131,7 +131,7 @@ impl Pax {
 }
 
 /// A decimal number and nothing else.
-pub(super) fn decimal(text: &[u8]) -> Option<u64> {
+pub(in super::super) fn decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }

@@ -7,9 +7,10 @@
 mod header;
 mod sparse;
 
-pub(super) use header::is_tar;
+pub(super) use header::{decimal, is_tar};
 
-use super::meter::{Counted, Meter, Told, discard, fill};
+use super::entry::Entry;
+use super::meter::{Counted, Meter, discard, fill};
 use super::walk::{Level, Walk};
 use crate::model::SkipReason;
 use header::{BLOCK, Header, Pax};
@@ -126,7 +127,7 @@ impl Tar<'_, '_> {
             _ => None,
         };
         let size = pax.size.unwrap_or(header.size);
-        let mut entry = Entry { walk: self.walk, level: &level, reader: self.reader, left: size, cut: false };
+        let mut entry = Entry::new(self.walk, &level, self.reader, size);
         let map = map.unwrap_or_else(|| Holes::pax(pax, &mut entry)).unwrap_or_else(|why| {
             broken(why);
             None
@@ -141,61 +142,16 @@ impl Tar<'_, '_> {
                     self.walk.member(&mut meter, &level);
                     meter.ended()
                 };
-                if whole && entry.left > 0 {
+                if whole && entry.left() > 0 {
                     broken("stored bytes that its sparse map leaves out");
                 }
             }
             None => self.walk.member(&mut entry, &level),
         }
-        let Entry { left, cut, .. } = entry;
-        if cut {
-            return false;
-        }
-        let left = left.saturating_add(header::padding(size));
-        if discard(self.reader, left) == left {
-            return true;
-        }
-        if self.reader.read(&mut [0]).is_ok() {
-            broken("the archive ends inside it");
-        }
-        false
+        entry.finish(header::padding(size))
     }
 
     fn broken(&self, why: &str) {
         self.walk.tell(self.level, SkipReason::Broken, why.to_owned());
-    }
-}
-
-/// The content of one member.
-struct Entry<'e, 'a> {
-    walk: &'e Walk<'a>,
-    level: &'e Level,
-    reader: &'e mut dyn Read,
-    left: u64,
-    /// The archive ended or failed inside it, as was told.
-    cut: bool,
-}
-
-impl Read for Entry<'_, '_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.cut {
-            return Err(Told::error());
-        }
-        let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(buf.len());
-        if want == 0 {
-            return Ok(0);
-        }
-        let result = self.reader.read(&mut buf[..want]);
-        match &result {
-            Ok(0) => {
-                self.cut = true;
-                self.walk.tell(self.level, SkipReason::Broken, "the archive ends inside it".to_owned());
-                return Err(Told::error());
-            }
-            Ok(n) => self.left -= *n as u64,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => self.cut = true,
-        }
-        result
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod ars;
 mod hostile;
 mod make;
 mod nest;
