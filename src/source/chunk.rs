@@ -102,11 +102,6 @@ impl Chunker {
         Self::default()
     }
 
-    /// A chunker with parts of `chunk` bytes, for callers that hold several parts at once.
-    pub fn with_chunk(chunk: usize) -> Self {
-        Chunker { chunk: chunk.max(2 * OVERLAP), ..Self::default() }
-    }
-
     #[cfg(test)]
     fn with_sizes(chunk: usize, overlap: usize) -> Self {
         Chunker { chunk, overlap, ..Self::default() }

@@ -1,11 +1,8 @@
 //! `&#65;`, `&#x41;` and the five names that XML knows.
 
-use super::{Growing, View};
+use super::{Growing, SHORTEST, View, stretch};
 use crate::model::Encoding;
-
-const BACK: usize = 512;
-const FORWARD: usize = 4096;
-const SHORTEST: usize = 16;
+use std::ops::Range;
 
 const NAMES: [(&[u8], char); 5] =
     [(b"amp;", '&'), (b"lt;", '<'), (b"gt;", '>'), (b"quot;", '"'), (b"apos;", '\'')];
@@ -46,12 +43,7 @@ fn in_stretch(b: u8) -> bool {
 
 /// The stretch around `at`, decoded.
 pub(super) fn build(hay: &[u8], at: usize) -> Option<View> {
-    let back = hay[at.saturating_sub(BACK)..at].iter().rev().take_while(|&&b| in_stretch(b)).count();
-    let ahead = hay[at..].iter().take(FORWARD).take_while(|&&b| in_stretch(b)).count();
-    if back + ahead < SHORTEST {
-        return None;
-    }
-    let (start, end) = (at - back, at + ahead);
+    let Range { start, end } = stretch(hay, at, in_stretch)?;
     let mut grown = Growing::with_capacity(end - start);
     let mut i = start;
     while i < end {

@@ -136,6 +136,18 @@ impl Growing {
     }
 }
 
+/// How far a stretch is followed to both sides of what began it, and how long it has to be.
+const BACK: usize = 512;
+const FORWARD: usize = 4096;
+const SHORTEST: usize = 16;
+
+/// The stretch around `at` of bytes that may stand `within` it; `None` if it is too short to matter.
+fn stretch(hay: &[u8], at: usize, within: impl Fn(u8) -> bool) -> Option<Range<usize>> {
+    let back = hay[at.saturating_sub(BACK)..at].iter().rev().take_while(|&&b| within(b)).count();
+    let ahead = hay[at..].iter().take(FORWARD).take_while(|&&b| within(b)).count();
+    (back + ahead >= SHORTEST).then(|| at - back..at + ahead)
+}
+
 /// The value of a hexadecimal digit.
 fn hex_digit(b: u8) -> Option<u8> {
     (b as char).to_digit(16).map(|d| d as u8)

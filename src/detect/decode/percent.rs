@@ -1,11 +1,8 @@
 //! `%41` in URLs and form bodies.
 
-use super::{Growing, View, hex_pair};
+use super::{Growing, View, hex_pair, stretch};
 use crate::model::Encoding;
-
-const BACK: usize = 512;
-const FORWARD: usize = 4096;
-const SHORTEST: usize = 16;
+use std::ops::Range;
 
 /// Whether the `%` at `at` spells a printable character.
 #[inline]
@@ -21,12 +18,7 @@ fn in_url(b: u8) -> bool {
 /// The URL around `at`, decoded. A `+` stays one: it is a space only in query strings, and a
 /// letter of base64 everywhere.
 pub(super) fn build(hay: &[u8], at: usize) -> Option<View> {
-    let back = hay[at.saturating_sub(BACK)..at].iter().rev().take_while(|&&b| in_url(b)).count();
-    let ahead = hay[at..].iter().take(FORWARD).take_while(|&&b| in_url(b)).count();
-    if back + ahead < SHORTEST {
-        return None;
-    }
-    let (start, end) = (at - back, at + ahead);
+    let Range { start, end } = stretch(hay, at, in_url)?;
     let mut grown = Growing::with_capacity(end - start);
     let mut i = start;
     while i < end {
