@@ -6,7 +6,8 @@
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use keywheel::detect::{Detector, Workspace};
 use keywheel::model::{Blob, Provenance, RawPath, Sink};
-use keywheel::report::{FORMATS, Report};
+use jiff::Timestamp;
+use keywheel::report::{FORMATS, Report, Veil};
 use keywheel::rule::{RuleSet, embedded_texts};
 use keywheel::scan::{Collector, Options, Outcome};
 use std::fmt::Write;
@@ -218,6 +219,9 @@ fn report(c: &mut Criterion) {
         findings: &outcome.findings,
         below: 0,
         coverage: &outcome.coverage,
+        veil: &Veil::new(&outcome.findings),
+        started: Timestamp::UNIX_EPOCH,
+        finished: Timestamp::UNIX_EPOCH,
         exit_code: 1,
         show_secrets: false,
         color: false,

@@ -8,7 +8,8 @@ use super::locate::Locator;
 use crate::detect::{Detector, Found, Why, Workspace, is_reported};
 use crate::model::{
     Blob, By, Class, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look,
-    Occurrence, Part, Partner, Provenance, Role, Severity, Sink, SkipReason, Skipped, Status, Suppression, Validity, Window,
+    Occurrence, Part, Partner, Provenance, Role, Severity, Sink, SkipReason, Skipped, Status, Suppression,
+    Validity, Window,
 };
 use crate::source::is_lfs_pointer;
 use ahash::{AHashMap, AHashSet};
