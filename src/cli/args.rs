@@ -47,7 +47,7 @@ pub(crate) enum Command {
 }
 
 /// Which rules, from where.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct RuleChoice {
     /// A rule file or folder beside the embedded rules; a rule with an embedded id replaces that
     #[arg(long = "rules", value_name = "PATH")]
@@ -58,7 +58,7 @@ pub(crate) struct RuleChoice {
 }
 
 /// What is read and which findings are looked at: shared by `scan` and `baseline`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Selection {
     /// Files and folders; `-` is standard input
     #[arg(default_value = ".", value_name = "PATH")]
@@ -110,7 +110,7 @@ pub(crate) struct Selection {
 }
 
 /// `4s`, `500ms`, `10m` → time.
-fn duration(text: &str) -> Result<std::time::Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
     let error = || format!("`{text}` is no time; write 500ms, 4s or 10m");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let n: u64 = digits.parse().map_err(|_| error())?;

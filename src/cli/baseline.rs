@@ -2,14 +2,13 @@
 
 use super::args::Selection;
 use super::settings::{self, Settings};
-use super::{code, output, session, usage};
+use super::{code, output, random, session, usage};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use keywheel::model::Status;
 use keywheel::scan::{Baseline, Entry};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 
 /// Bytes of a new salt.
@@ -121,12 +120,7 @@ fn fresh(path: &Path) -> Result<Baseline> {
             "{path} is there already; `keywheel baseline update --baseline {path}` keeps what it says"
         )));
     }
-    let mut salt = [0u8; SALT];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut f| f.read_exact(&mut salt))
-        .context("cannot draw a random salt from /dev/urandom")?;
-    let salt = salt.iter().map(|b| format!("{b:02x}")).collect();
-    Ok(Baseline { salt, entries: BTreeMap::new() })
+    Ok(Baseline { salt: random::hex(SALT)?, entries: BTreeMap::new() })
 }
 
 fn date(text: &str) -> Result<String, String> {

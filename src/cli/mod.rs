@@ -9,6 +9,7 @@ mod guard;
 mod man;
 mod output;
 mod progress;
+mod random;
 mod rules;
 mod scan;
 mod session;

@@ -32,6 +32,17 @@ pub(crate) struct Pass {
 
 /// Reads everything that the settings name.
 pub(crate) fn run(settings: Settings) -> Result<Pass> {
+    let (paths, what) = (settings.paths.clone(), settings.what.clone());
+    run_with(settings, |files, collector| {
+        paths.iter().try_for_each(|path| push(path, &what, files, collector))
+    })
+}
+
+/// Reads what `feed` pushes.
+pub(crate) fn run_with(
+    settings: Settings,
+    feed: impl FnOnce(&source::Options, &Collector) -> Result<()>,
+) -> Result<Pass> {
     let started = Timestamp::now();
     let mut options = settings.options;
     options.floor = Some(settings.floors.0);
@@ -52,7 +63,7 @@ pub(crate) fn run(settings: Settings) -> Result<Pass> {
         });
         // Dropped on every way out, which ends the watcher.
         let _done = done;
-        settings.paths.iter().try_for_each(|path| push(path, &settings.what, &settings.files, &collector))
+        feed(&settings.files, &collector)
     })?;
     if signal::caught().is_some() {
         collector.stop();

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// The configuration that is used without being named.
-const CONFIG: &str = "keywheel.toml";
+pub(crate) const CONFIG: &str = "keywheel.toml";
 /// Most bytes of a configuration or baseline.
 const MOST: u64 = 256 << 20;
 
@@ -52,6 +52,14 @@ impl Settings {
         for path in args.paths.iter().filter(|p| p.as_os_str() != "-") {
             fs::metadata(path).map_err(|e| usage(format!("cannot read `{}`: {e}", path.display())))?;
         }
+        let baseline = args.baseline.clone().or_else(|| config.scan.baseline.clone());
+        let rules = rules(&rule_paths, &args.rules.only)?;
+        Ok(Self { baseline, ..Self::with(args, config, rules) })
+    }
+
+    /// Settles the command line over a configuration and rules that were read elsewhere, without a
+    /// baseline.
+    pub(crate) fn with(args: &Selection, config: Config, rules: RuleSet) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let files = source::Options {
             exclude: config.scan.exclude.iter().chain(&args.exclude).cloned().collect(),
@@ -72,27 +80,31 @@ impl Settings {
             args.min_confidence.or(config.scan.min_confidence).unwrap_or(config::MIN_CONFIDENCE),
             args.min_severity.or(config.scan.min_severity).unwrap_or(config::MIN_SEVERITY),
         );
-        let baseline = args.baseline.clone().or_else(|| config.scan.baseline.clone());
-        Ok(Settings {
-            detector: Detector::new(Arc::new(rules(&rule_paths, &args.rules.only)?)),
+        Settings {
+            detector: Detector::new(Arc::new(rules)),
             options,
             files,
             paths: args.paths.clone(),
             what: What::default(),
             floors,
-            baseline,
+            baseline: None,
             quiet: args.quiet,
             config,
-        })
+        }
     }
 
     /// Reads the baseline, if one is named, and takes its key.
     pub(crate) fn load_baseline(&mut self) -> Result<()> {
-        if let Some(path) = &self.baseline {
-            let baseline = read_baseline(path)?;
-            self.options.key = baseline.key().unwrap_or_default();
-            self.options.baseline = baseline;
+        match &self.baseline {
+            Some(path) => self.accept(read_baseline(path)?),
+            None => check_keys(&self.options.allow, &self.options.key),
         }
+    }
+
+    /// Takes a baseline and its key.
+    pub(crate) fn accept(&mut self, baseline: Baseline) -> Result<()> {
+        self.options.key = baseline.key().unwrap_or_default();
+        self.options.baseline = baseline;
         check_keys(&self.options.allow, &self.options.key)
     }
 }
@@ -103,6 +115,11 @@ pub(crate) fn rules(paths: &[PathBuf], only: &[String]) -> Result<RuleSet> {
     for path in paths {
         rules.add_path(path).map_err(usage)?;
     }
+    chosen(rules, only)
+}
+
+/// The named rules of a set; all of them if none is named.
+pub(crate) fn chosen(mut rules: RuleSet, only: &[String]) -> Result<RuleSet> {
     if !only.is_empty() {
         rules.keep(only).map_err(usage)?;
     }
@@ -118,9 +135,14 @@ pub(crate) fn read_baseline(path: &Path) -> Result<Baseline> {
             path.display()
         ))
     })?;
-    Baseline::parse(&text).map_err(|e| {
+    parse_baseline(&path.display().to_string(), &text)
+}
+
+/// Reads the text of a baseline of that name.
+pub(crate) fn parse_baseline(name: &str, text: &str) -> Result<Baseline> {
+    Baseline::parse(text).map_err(|e| {
         let told = e.to_string();
-        usage(format!("{}:{}", path.display(), told.strip_prefix("line ").unwrap_or(&told)))
+        usage(format!("{name}:{}", told.strip_prefix("line ").unwrap_or(&told)))
     })
 }
 

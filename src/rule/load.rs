@@ -150,11 +150,22 @@ impl RuleSet {
         } else {
             files.push(path.to_owned());
         }
+        let read = |path: PathBuf| match std::fs::read_to_string(&path) {
+            Ok(text) => Ok((path, text)),
+            Err(source) => Err(LoadError::Io { path, source }),
+        };
+        self.add_texts(files.into_iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    /// Adds rule files that were read elsewhere, such as from a commit; their paths are used for
+    /// messages only. A rule whose id is already there replaces it.
+    ///
+    /// # Errors
+    /// The first fault, with file, line and cure. Nothing is added then.
+    pub fn add_texts(&mut self, files: Vec<(PathBuf, String)>) -> Result<(), LoadError> {
         let mut added = Pack::default();
         let mut seen = std::collections::BTreeSet::new();
-        for path in files {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|source| LoadError::Io { path: path.clone(), source })?;
+        for (path, text) in files {
             let file = parse(&path, &text)?;
             for rule in &file.rule {
                 if !seen.insert(rule.id.clone()) {
