@@ -5,7 +5,7 @@ use super::escape::{workflow_data, workflow_property};
 use super::view::{View, is_stdin};
 use super::words::{self, Tally, count};
 use super::{Format, Report};
-use crate::model::{Scope, Severity, Status};
+use crate::model::{Held, Occurrence, Scope, Severity, Status};
 use std::io::{self, Write};
 
 /// Annotations a step.
@@ -45,6 +45,16 @@ impl Format for Github {
     }
 }
 
+/// One workflow command with a title, such as `::error title=…::…`, whatever the texts hold.
+pub fn workflow_command(level: &str, title: &str, message: &str) -> String {
+    format!("::{level} title={}::{}", workflow_property(title), workflow_data(message))
+}
+
+/// Whether a place stands in a file that a change can show: a commit's message or a name does not.
+fn in_a_file(o: &Occurrence) -> bool {
+    !is_stdin(&o.provenance) && o.provenance.origin.as_ref().is_none_or(|origin| origin.held == Held::Blob)
+}
+
 fn annotate(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     let f = view.finding;
     let level = match f.severity {
@@ -58,7 +68,7 @@ fn annotate(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
     };
     let l = o.location;
     let mut at = String::new();
-    if !is_stdin(&o.provenance) {
+    if in_a_file(o) {
         at = format!("file={},", workflow_property(&view.path(&o.provenance)));
         // Lines of a member mean nothing in the archive that holds it, and columns nothing over lines.
         if o.provenance.members.is_empty() {

@@ -8,10 +8,13 @@ use super::{Format, Report};
 use crate::model::Scope;
 use std::io::{self, Write};
 
-/// Rows of the table. A forge's job summary holds 1 MiB; the machine formats list everything.
+/// Rows of the table, and their bytes together. A forge's job summary holds 1 MiB; the machine
+/// formats list everything.
 const ROWS: usize = 1000;
-/// Items listed for one reason of incompleteness.
+const TABLE: usize = 768 << 10;
+/// Items listed for one reason of incompleteness, and the bytes of all these lists together.
 const ITEMS: usize = 20;
+const LIST: usize = 64 << 10;
 
 /// The format.
 pub(super) struct Markdown;
@@ -38,11 +41,19 @@ impl Format for Markdown {
             out.write_all(
                 b"| Severity | What | Where | Validity | Status | Next |\n|---|---|---|---|---|---|\n",
             )?;
+            let (mut listed, mut room, mut line) = (0, TABLE, Vec::new());
             for finding in report.findings.iter().take(ROWS) {
-                row(&View::new(finding, report.veil), out)?;
+                line.clear();
+                row(&View::new(finding, report.veil), &mut line)?;
+                // A name may be as long as its maker likes.
+                if line.len() <= room {
+                    room -= line.len();
+                    listed += 1;
+                    out.write_all(&line)?;
+                }
             }
-            if total > ROWS {
-                write!(out, "\n{} of {total} findings are listed; the `json` format lists all.\n", ROWS)?;
+            if total > listed {
+                write!(out, "\n{listed} of {total} findings are listed; the `json` format lists all.\n")?;
             }
             out.write_all(b"\n")?;
         }
@@ -95,11 +106,16 @@ fn coverage(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     let Some(sentence) = words::incomplete(c) else { return Ok(()) };
     writeln!(out, "**{sentence}.**\n")?;
+    let mut room = LIST;
     for (reason, n) in words::skipped(c, Scope::Failed) {
         writeln!(out, "- {} {n}: {}", reason.as_str(), reason.cure())?;
         for s in c.list.iter().filter(|s| s.reason == reason).take(ITEMS) {
             let detail = words::detail(&s.detail, report.veil);
-            writeln!(out, "  - {}{}", markdown_code(&report.veil.place(&s.provenance)), markdown(&detail))?;
+            let line = format!("  - {}{}\n", markdown_code(&report.veil.place(&s.provenance)), markdown(&detail));
+            if line.len() <= room {
+                room -= line.len();
+                out.write_all(line.as_bytes())?;
+            }
         }
     }
     out.write_all(b"\n")

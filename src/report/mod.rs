@@ -26,6 +26,7 @@ mod fixture;
 mod tests;
 
 pub use veil::Veil;
+pub use github::workflow_command;
 
 use crate::model::{Coverage, Finding};
 use jiff::Timestamp;
