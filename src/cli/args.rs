@@ -1,6 +1,7 @@
 //! The command line as declared to clap; what only one subcommand takes stands in its own file.
 
 use super::baseline::BaselineArgs;
+use super::ci::CiArgs;
 use super::completions::CompletionsArgs;
 use super::man::ManArgs;
 use super::rules::RulesArgs;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Rules(RulesArgs),
     /// Accept what is found today, so that only new findings count
     Baseline(Box<BaselineArgs>),
+    /// Scan what a build server's event brings, and report it there
+    Ci(CiArgs),
     /// Write completions for a shell
     Completions(CompletionsArgs),
     /// Write the manual page

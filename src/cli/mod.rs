@@ -2,6 +2,7 @@
 
 mod args;
 mod baseline;
+mod ci;
 mod completions;
 mod environment;
 mod gate;
@@ -54,6 +55,7 @@ fn run() -> ExitCode {
         Command::Scan(args) => scan::run(&args),
         Command::Rules(args) => or_closed(rules::run(&args)),
         Command::Baseline(args) => baseline::run(&args),
+        Command::Ci(args) => ci::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };
