@@ -4,8 +4,8 @@ use super::args::GithubArgs;
 use super::event::{Event, Wish, choose};
 use super::pass::{self, Done};
 use super::plan::{Choice, Plan};
-use super::runner;
-use crate::cli::{Usage, code, output, usage};
+use super::{code_of, runner};
+use crate::cli::{code, output, usage};
 use anyhow::Result;
 use keywheel::report::{self, Report, workflow_command};
 use std::env;
@@ -22,11 +22,10 @@ pub(super) fn run(args: &GithubArgs) -> Result<u8> {
     match scanned(args) {
         Ok(code) => Ok(code),
         Err(error) => {
-            let code = if error.is::<Usage>() { code::USAGE } else { code::INTERNAL };
             output::print(
                 format!("{}\n", workflow_command("error", "Keywheel", &format!("{error:#}"))).as_bytes(),
             )?;
-            outputs(&[("exit-code", code.to_string()), ("complete", "false".to_owned())])?;
+            outputs(&[("exit-code", code_of(&error).to_string()), ("complete", "false".to_owned())])?;
             Err(error)
         }
     }

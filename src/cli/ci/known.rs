@@ -1,7 +1,7 @@
 //! A repository, as the choice of a range asks it.
 
 use super::resolve::Known;
-use crate::cli::usage;
+use super::unread;
 use anyhow::Result;
 use keywheel::model::ObjectId;
 use keywheel::source::git::parse::{Commit, Kind};
@@ -17,7 +17,7 @@ impl Known for Repository {
     }
 
     fn parents(&self, commit: &ObjectId) -> Result<Vec<ObjectId>> {
-        let bytes = self.objects.read_as(commit, Kind::Commit).map_err(usage)?;
+        let bytes = self.objects.read_as(commit, Kind::Commit).map_err(unread)?;
         Ok(Commit::parse(&bytes).map(|c| c.parents).unwrap_or_default())
     }
 
@@ -26,12 +26,12 @@ impl Known for Repository {
             Ok(bases) => Ok(!bases.is_empty()),
             // The way to it was not fetched.
             Err(GitError::Absent { .. }) => Ok(false),
-            Err(e) => Err(usage(e)),
+            Err(e) => Err(unread(e)),
         }
     }
 
     fn head(&self) -> Result<Option<ObjectId>> {
-        Repository::head(self).map_err(usage)
+        Repository::head(self).map_err(unread)
     }
 
     fn is_cut(&self) -> bool {
@@ -43,6 +43,6 @@ fn there(found: Result<ObjectId, GitError>) -> Result<Option<ObjectId>> {
     match found {
         Ok(id) => Ok(Some(id)),
         Err(GitError::Absent { .. } | GitError::UnknownRevision { .. }) => Ok(None),
-        Err(e) => Err(usage(e)),
+        Err(e) => Err(unread(e)),
     }
 }

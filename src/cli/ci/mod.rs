@@ -14,14 +14,37 @@ mod runner;
 mod snapshot;
 mod trusted;
 
-use anyhow::Result;
+use super::{Usage, code, output, usage};
+use anyhow::{Error, Result};
 use args::Server;
+use keywheel::source::git::GitError;
 
 pub(crate) use args::CiArgs;
 
 pub(crate) fn run(args: &CiArgs) -> Result<u8> {
-    match &args.server {
+    let result = match &args.server {
         Server::Github(args) => github::run(args),
         Server::Gitlab(args) => gitlab::run(args),
+    };
+    match result {
+        Err(error) if code_of(&error) == code::INCOMPLETE => {
+            output::tell(&format!("{error:#}"));
+            Ok(code::INCOMPLETE)
+        }
+        other => other,
+    }
+}
+
+/// A repository that cannot be read is no fault of the command line, and no clean one.
+fn unread(error: GitError) -> Error {
+    if error.is_incomplete() { Error::new(error) } else { usage(error) }
+}
+
+/// The exit code of a run that ended with an error.
+fn code_of(error: &Error) -> u8 {
+    match () {
+        () if error.is::<Usage>() => code::USAGE,
+        () if error.is::<GitError>() => code::INCOMPLETE,
+        () => code::INTERNAL,
     }
 }

@@ -1,14 +1,14 @@
 //! One scan for a build server: repository, trusted configuration, work, outcome.
 
 use super::args::Common;
-use super::feed;
 use super::plan::Choice;
 use super::resolve::{Resolved, resolve};
 use super::snapshot::Snapshot;
 use super::trusted::{Names, Trusted};
+use super::{feed, unread};
+use crate::cli::gate;
 use crate::cli::session::{self, Pass};
 use crate::cli::settings::{Settings, chosen};
-use crate::cli::{gate, usage};
 use anyhow::Result;
 use keywheel::config::FailOn;
 use keywheel::model::{Status, Validity};
@@ -30,9 +30,9 @@ pub(super) struct Done {
 
 /// Scans. `cure` says how to fetch what is missing.
 pub(super) fn scan(args: &Common, choice: &Choice, cure: &str) -> Result<Done> {
-    let repository = Repository::open(&args.repository, &Surroundings::default()).map_err(usage)?;
+    let repository = Repository::open(&args.repository, &Surroundings::default()).map_err(unread)?;
     let Resolved { work, trusted, proposing, mut notes } = resolve(choice, &repository, cure)?;
-    let snapshot = |commit| Snapshot::of(&repository.objects, commit).map_err(usage);
+    let snapshot = |commit| Snapshot::of(&repository.objects, commit).map_err(unread);
     let names = Names {
         config: args.config.as_deref(),
         no_config: args.no_config,

@@ -1,5 +1,6 @@
 //! Files as a commit holds them, read from the repository's objects. The work tree is not looked at.
 
+use super::unread;
 use crate::cli::usage;
 use anyhow::Result;
 use keywheel::model::ObjectId;
@@ -41,7 +42,7 @@ impl<'o> Snapshot<'o> {
         if mode != Mode::File {
             return Err(usage(format!("{name} is no regular file; put the file itself there")));
         }
-        let bytes = self.objects.read_as(&id, Kind::Blob).map_err(usage)?;
+        let bytes = self.objects.read_as(&id, Kind::Blob).map_err(unread)?;
         if bytes.len() > MOST {
             return Err(usage(format!("{name} has {} bytes; {MOST} are the most", bytes.len())));
         }
@@ -58,7 +59,7 @@ impl<'o> Snapshot<'o> {
     pub(super) fn texts(&self, path: &str) -> Result<Vec<(PathBuf, String)>> {
         let names = match self.find(path)? {
             Some((Mode::Tree, id)) => {
-                let bytes = self.objects.read_as(&id, Kind::Tree).map_err(usage)?;
+                let bytes = self.objects.read_as(&id, Kind::Tree).map_err(unread)?;
                 let mut names: Vec<String> = entries(&bytes)
                     .filter_map(|e| Some(format!("{path}/{}", std::str::from_utf8(e.name).ok()?)))
                     .filter(|name| name.ends_with(".toml"))
@@ -83,13 +84,13 @@ impl<'o> Snapshot<'o> {
             if at.0 != Mode::Tree {
                 return Ok(None);
             }
-            let bytes = self.objects.read_as(&at.1, Kind::Tree).map_err(usage)?;
+            let bytes = self.objects.read_as(&at.1, Kind::Tree).map_err(unread)?;
             let mut list = entries(&bytes);
             match list.find(|e| e.name == part.as_bytes()) {
                 Some(entry) => at = (entry.mode, entry.id),
                 None if list.broken => {
                     let what = "it is a tree that does not parse".to_owned();
-                    return Err(usage(GitError::BadObject { id: at.1, what }));
+                    return Err(unread(GitError::BadObject { id: at.1, what }));
                 }
                 None => return Ok(None),
             }
