@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod attribute;
+mod ci;
 mod dags;
 mod made;
 mod packs;
