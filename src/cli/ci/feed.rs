@@ -3,10 +3,9 @@
 use super::resolve::Work;
 use crate::cli::usage;
 use anyhow::Result;
-use keywheel::model::{ObjectId, Sink};
 use keywheel::scan::Collector;
-use keywheel::source::git::Repository;
 use keywheel::source::git::range::{self, Range};
+use keywheel::source::git::{Repository, history};
 use keywheel::source::{self, Options};
 use std::path::Path;
 
@@ -18,24 +17,12 @@ pub(super) fn push(
     options: &Options,
     sink: &Collector,
 ) -> Result<u64> {
-    let range = match work {
-        Work::Tree => {
-            source::walk(root, options, sink).map_err(usage)?;
-            return Ok(0);
+    match work {
+        Work::Tree => source::walk(root, options, sink).map(|()| 0).map_err(usage),
+        Work::Range { base, head } => {
+            let range = Range { tips: vec![*head], hidden: base.iter().copied().collect() };
+            Ok(range::push(repository, &range, options, sink).map_err(usage)?.commits)
         }
-        Work::Range { base, head } => Range { tips: vec![*head], hidden: base.iter().copied().collect() },
-        Work::History => Range { tips: everything(repository, sink), hidden: Vec::new() },
-    };
-    Ok(range::push(repository, &range, options, sink).map_err(usage)?.commits)
-}
-
-/// Where every ref and reflog leads to.
-fn everything(repository: &Repository, sink: &Collector) -> Vec<ObjectId> {
-    let (references, broken) = repository.references();
-    let (logged, lost) = repository.reflogs();
-    broken.into_iter().chain(lost).for_each(|s| sink.skipped(s));
-    let mut tips: Vec<ObjectId> = references.iter().filter_map(|r| r.target).chain(logged).collect();
-    tips.sort();
-    tips.dedup();
-    tips
+        Work::History => Ok(history::push(repository, false, options, sink).map_err(usage)?.commits),
+    }
 }
