@@ -4,9 +4,9 @@
 //! All input is generated from fixed seeds, so that two runs measure the same bytes.
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
+use jiff::Timestamp;
 use keywheel::detect::{Detector, Workspace};
 use keywheel::model::{Blob, Provenance, RawPath, Sink};
-use jiff::Timestamp;
 use keywheel::report::{FORMATS, Report, Veil};
 use keywheel::rule::{RuleSet, embedded_texts};
 use keywheel::scan::{Collector, Options, Outcome};

@@ -111,7 +111,8 @@ fn coverage(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "- {} {n}: {}", reason.as_str(), reason.cure())?;
         for s in c.list.iter().filter(|s| s.reason == reason).take(ITEMS) {
             let detail = words::detail(&s.detail, report.veil);
-            let line = format!("  - {}{}\n", markdown_code(&report.veil.place(&s.provenance)), markdown(&detail));
+            let line =
+                format!("  - {}{}\n", markdown_code(&report.veil.place(&s.provenance)), markdown(&detail));
             if line.len() <= room {
                 room -= line.len();
                 out.write_all(line.as_bytes())?;

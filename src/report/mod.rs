@@ -25,8 +25,8 @@ mod fixture;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub use veil::Veil;
 pub use github::workflow_command;
+pub use veil::Veil;
 
 use crate::model::{Coverage, Finding};
 use jiff::Timestamp;
