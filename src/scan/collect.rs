@@ -346,7 +346,7 @@ impl Collector {
 
 impl Sink for Collector {
     fn blob(&self, blob: Blob<'_>) {
-        let whole = blob.part == Part::default();
+        let whole = blob.part == Part::default() && blob.role == Role::New;
         if whole && is_lfs_pointer(blob.bytes) {
             let provenance = (*blob.provenance).clone();
             self.skipped(Skipped { provenance, reason: SkipReason::LfsPointer, detail: String::new() });
