@@ -3,6 +3,18 @@
 use super::RawPath;
 use std::fmt;
 
+/// The value of each byte as a hexadecimal digit; 255 if it is none. Repositories have very many refs.
+const DIGIT: [u8; 256] = {
+    let mut table = [255; 256];
+    let mut i = 0;
+    while i < 16 {
+        table[b"0123456789abcdef"[i] as usize] = i as u8;
+        table[b"0123456789ABCDEF"[i] as usize] = i as u8;
+        i += 1;
+    }
+    table
+};
+
 /// The SHA-1 name of a git object.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ObjectId([u8; 20]);
@@ -28,12 +40,13 @@ impl ObjectId {
         if hex.len() != 2 * Self::LEN {
             return None;
         }
-        let mut out = [0; Self::LEN];
+        let (mut out, mut all) = ([0; Self::LEN], 0);
         for (byte, pair) in out.iter_mut().zip(hex.chunks_exact(2)) {
-            let digit = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+            let (high, low) = (DIGIT[usize::from(pair[0])], DIGIT[usize::from(pair[1])]);
+            all |= high | low;
+            *byte = high << 4 | low & 15;
         }
-        Some(ObjectId(out))
+        (all <= 15).then_some(ObjectId(out))
     }
 
     /// The twenty bytes.
@@ -133,6 +146,7 @@ mod tests {
         assert_eq!(ObjectId::EMPTY_TREE.to_string().as_bytes(), text);
         assert_eq!(ObjectId::parse(b"4b825"), None);
         assert_eq!(ObjectId::parse(b"4b825dc642cb6eb9a060e54bf8d69288fbee490g"), None);
+        assert_eq!(ObjectId::parse(&text.to_ascii_uppercase()), Some(ObjectId::EMPTY_TREE));
         assert!(ObjectId::from_bytes(&[0; 20]).is_some_and(|id| id.is_null()));
         assert!(ObjectId::from_bytes(&[0; 32]).is_none());
     }

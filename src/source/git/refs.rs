@@ -53,13 +53,18 @@ impl Repository {
         let mut skipped = Vec::new();
         let mut shared = self.packed_refs(&mut skipped);
         self.loose(&self.common_dir, "refs", &mut shared, &mut skipped);
-        let mut found = BTreeSet::new();
+        let mut found = Vec::with_capacity(shared.len() + 8);
         for (prefix, dir) in self.work_trees(&mut skipped) {
             let mut own = Refs::new();
             if dir == self.common_dir {
                 // These stand among the shared ones, and belong to the main work tree alone.
-                let all = std::mem::take(&mut shared);
-                (own, shared) = all.into_iter().partition(|(name, _)| is_per_worktree(name));
+                shared.retain(|name, value| {
+                    let is_own = is_per_worktree(name);
+                    if is_own {
+                        own.insert(name.clone(), value.clone());
+                    }
+                    !is_own
+                });
             } else {
                 self.loose(&dir, "refs", &mut own, &mut skipped);
             }
@@ -69,7 +74,9 @@ impl Repository {
         settle(&shared, &shared, b"", &mut found, &mut skipped);
         skipped.sort();
         skipped.dedup();
-        (found.into_iter().collect(), skipped)
+        found.sort_unstable();
+        found.dedup();
+        (found, skipped)
     }
 
     /// The commit that is checked out; `None` before the first commit.
@@ -156,14 +163,13 @@ impl Repository {
         if let Some(why) = &packed.unreadable {
             skipped.push(self.broken(&path, why));
         }
-        let mut refs = Refs::new();
         let mut bad = 0;
-        for line in packed.iter() {
-            match line {
-                Ok((name, id)) => drop(refs.insert(name.to_vec(), Value::Id(id))),
-                Err(()) => bad += 1,
-            }
-        }
+        let lines = packed.iter().filter_map(|line| {
+            bad += usize::from(line.is_err());
+            line.ok().map(|(name, id)| (name.to_vec(), Value::Id(id)))
+        });
+        // All at once: they are sorted already, and there may be very many.
+        let refs: Refs = lines.collect();
         if bad > 0 {
             skipped.push(self.broken(&path, format!("{bad} lines of it are no refs")));
         }
@@ -269,7 +275,7 @@ impl Repository {
         dir: &Path,
         prefix: &[u8],
         own: &mut Refs,
-        found: &mut BTreeSet<Reference>,
+        found: &mut Vec<Reference>,
         skipped: &mut Vec<Skipped>,
     ) {
         let names: Vec<Vec<u8>> = self
@@ -301,7 +307,7 @@ impl Repository {
     }
 
     /// Reads a file of which every line begins with an object's name.
-    fn lines(&self, path: &Path, name: &[u8], found: &mut BTreeSet<Reference>, skipped: &mut Vec<Skipped>) {
+    fn lines(&self, path: &Path, name: &[u8], found: &mut Vec<Reference>, skipped: &mut Vec<Skipped>) {
         let text = match self.bounds.read(path, LIST) {
             Ok(text) => text,
             Err(error) => return skipped.push(self.broken(path, error.to_string())),
@@ -310,8 +316,7 @@ impl Repository {
         for line in text.split(|&b| b == b'\n').filter(|l| !l.trim_ascii().is_empty()) {
             match parse(line) {
                 Ok(Value::Id(id)) => {
-                    let reference = Reference { name: RawPath::new(name), target: Some(id), symbolic: None };
-                    found.insert(reference);
+                    found.push(Reference { name: RawPath::new(name), target: Some(id), symbolic: None });
                 }
                 _ => bad += 1,
             }
@@ -334,13 +339,7 @@ pub(super) enum Found {
 }
 
 /// Follows the symbolic refs among `own` and adds all of it to `found`.
-fn settle(
-    own: &Refs,
-    shared: &Refs,
-    prefix: &[u8],
-    found: &mut BTreeSet<Reference>,
-    skipped: &mut Vec<Skipped>,
-) {
+fn settle(own: &Refs, shared: &Refs, prefix: &[u8], found: &mut Vec<Reference>, skipped: &mut Vec<Skipped>) {
     for (name, value) in own {
         let full = RawPath::new(&[prefix, name].concat());
         let (mut at, mut hops) = (Some(value), 0);
@@ -366,7 +365,7 @@ fn settle(
             Value::Symbolic(next) => Some(RawPath::new(next)),
             Value::Id(_) => None,
         };
-        found.insert(Reference { name: full, target, symbolic });
+        found.push(Reference { name: full, target, symbolic });
     }
 }
 
