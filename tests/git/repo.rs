@@ -22,6 +22,12 @@ fn texts(refs: &[Reference]) -> BTreeSet<String> {
     refs.iter().filter_map(|r| Some(format!("{} {}", r.target?, r.name))).collect()
 }
 
+/// The objects that refs below `refs/` point at.
+fn tips(refs: &[Reference]) -> Vec<ObjectId> {
+    let below = refs.iter().filter(|r| r.name.text().contains("refs/"));
+    below.filter_map(|r| r.target).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// What git lists, with HEAD.
 fn of_git(lab: &Lab, name: &str) -> BTreeSet<String> {
     let format = "--format=%(objectname) %(refname)";
@@ -68,6 +74,7 @@ fn refs_are_those_that_git_lists() {
         let listed: Vec<_> = refs.iter().filter(|r| !beside(r)).cloned().collect();
         assert_eq!(texts(&listed), of_git(&lab, "a"), "packed: {packed}");
         assert_eq!(skipped, []);
+        assert_eq!(open(&lab, "a").tips(), (tips(&refs), vec![]));
         let gone = refs.iter().find(|r| r.name.text() == "refs/remotes/gone/HEAD").unwrap();
         assert_eq!(
             (gone.target, gone.symbolic.clone()),
@@ -144,6 +151,7 @@ fn refs_of_a_work_tree_are_its_own() {
         }
         assert_eq!(names.iter().filter(|n| n.ends_with("FETCH_HEAD")).count(), 2, "{names:?}");
         assert_eq!(skipped, [], "{at}");
+        assert_eq!(repository.tips(), (tips(&refs), vec![]), "{at}");
         for name in [own, other] {
             let git = lab.git(at, &["rev-parse", name]);
             assert_eq!(repository.resolve(name).unwrap(), id(&git), "{at}: {name}");
@@ -529,6 +537,10 @@ fn hostile_refs_lead_nowhere_and_are_counted() {
     for spec in ["within", "old-style", "t"] {
         assert_eq!(repository.resolve(spec).unwrap(), id(&head), "{spec}");
     }
+    // A damaged loose ref hides the packed one of its name, as an intact one does.
+    let other = lab.git("a", &["rev-parse", "HEAD^{tree}"]);
+    lab.put("a/.git/packed-refs", format!("{other} refs/heads/empty\n{other} refs/heads/main\n"));
+    assert_eq!(open(&lab, "a").tips().0, [id(&head)]);
 }
 
 #[test]
@@ -588,6 +600,9 @@ fn many_refs_are_quick() {
     let from = Instant::now();
     assert_eq!(repository.references().0.len(), MANY + 2);
     println!("{MANY} packed refs: {:?}", from.elapsed());
+    let from = Instant::now();
+    assert_eq!(repository.tips().0, [id(&head)]);
+    println!("their tips: {:?}", from.elapsed());
     let heads = lab.path("a/.git/refs/heads/l");
     fs::create_dir_all(&heads).unwrap();
     for n in 0..MANY {

@@ -15,6 +15,7 @@ mod packed;
 pub mod parse;
 pub mod range;
 mod reader;
+mod ref_file;
 mod reflog;
 mod refs;
 mod repo;

@@ -3,22 +3,18 @@
 
 use super::file::{self, path_of};
 use super::packed::Packed;
+use super::ref_file::{Value, is_beside_head, is_per_worktree, is_safe, parse, read};
 use super::{GitError, Repository};
 use crate::model::{ObjectId, Provenance, RawPath, SkipReason, Skipped};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirEntry, File};
-use std::io::{self, Read};
+use std::fs::{self, DirEntry};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Symbolic refs that are followed in a row; git's own bound.
 const HOPS: usize = 5;
-/// Bytes of a ref's file that can matter.
-const REF: u64 = 4096;
 /// Largest file with many lines.
 const LIST: u64 = 256 << 20;
-/// Refs beside HEAD whose names do not end in `_HEAD`. From git's refs.c.
-const ODD: &[&[u8]] =
-    &[b"AUTO_MERGE", b"BISECT_EXPECTED_REV", b"NOTES_MERGE_PARTIAL", b"NOTES_MERGE_REF", b"MERGE_AUTOSTASH"];
 /// Files of a rebase under way that name commits which nothing else may name.
 const REBASE: &[&str] =
     &["rebase-apply/autostash", "rebase-apply/orig-head", "rebase-merge/autostash", "rebase-merge/orig-head"];
@@ -37,13 +33,6 @@ pub struct Reference {
     pub symbolic: Option<RawPath>,
 }
 
-/// What a ref holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    Id(ObjectId),
-    Symbolic(Vec<u8>),
-}
-
 type Refs = BTreeMap<Vec<u8>, Value>;
 
 impl Repository {
@@ -51,7 +40,9 @@ impl Repository {
     /// and never applied.
     pub fn references(&self) -> (Vec<Reference>, Vec<Skipped>) {
         let mut skipped = Vec::new();
-        let mut shared = self.packed_refs(&mut skipped);
+        // All at once: they are sorted already, and there may be very many.
+        let lines = self.packed_lines(&mut skipped).into_iter();
+        let mut shared: Refs = lines.map(|(name, id)| (name.to_vec(), Value::Id(id))).collect();
         self.loose(&self.common_dir, "refs", &mut shared, &mut skipped);
         let mut found = Vec::with_capacity(shared.len() + 8);
         for (prefix, dir) in self.work_trees(&mut skipped) {
@@ -77,6 +68,32 @@ impl Repository {
         found.sort_unstable();
         found.dedup();
         (found, skipped)
+    }
+
+    /// Every object that a ref below `refs/` points at, sorted, and the refs that cannot be read: those
+    /// of [`Repository::references`] without their names, and quicker where there are very many.
+    pub fn tips(&self) -> (Vec<ObjectId>, Vec<Skipped>) {
+        let (mut ids, mut skipped) = (Vec::new(), Vec::new());
+        let mut shared = Refs::new();
+        for (_, dir) in self.work_trees(&mut skipped) {
+            let mut own = Refs::new();
+            self.loose(&dir, "refs", &mut own, &mut skipped);
+            ids.extend(own.values().filter_map(Value::id));
+            if dir == self.common_dir {
+                shared = own;
+            }
+        }
+        // A packed ref counts for nothing beside a loose one of its name, be that damaged.
+        let damaged: BTreeSet<RawPath> = skipped.iter().map(|s| s.provenance.path.clone()).collect();
+        let is_loose = |name: &[u8]| shared.contains_key(name) || damaged.contains(&RawPath::new(name));
+        let alone = shared.is_empty() && damaged.is_empty();
+        let packed = self.packed_lines(&mut skipped).into_iter();
+        ids.extend(packed.filter(|(name, _)| alone || !is_loose(name)).map(|(_, id)| id));
+        ids.sort_unstable();
+        ids.dedup();
+        skipped.sort();
+        skipped.dedup();
+        (ids, skipped)
     }
 
     /// The commit that is checked out; `None` before the first commit.
@@ -158,7 +175,7 @@ impl Repository {
         })
     }
 
-    fn packed_refs(&self, skipped: &mut Vec<Skipped>) -> Refs {
+    fn packed_lines(&self, skipped: &mut Vec<Skipped>) -> Vec<(&[u8], ObjectId)> {
         let (packed, path) = (self.packed(), self.common_dir.join("packed-refs"));
         if let Some(why) = &packed.unreadable {
             skipped.push(self.broken(&path, why));
@@ -166,14 +183,13 @@ impl Repository {
         let mut bad = 0;
         let lines = packed.iter().filter_map(|line| {
             bad += usize::from(line.is_err());
-            line.ok().map(|(name, id)| (name.to_vec(), Value::Id(id)))
+            line.ok()
         });
-        // All at once: they are sorted already, and there may be very many.
-        let refs: Refs = lines.collect();
+        let lines = lines.collect();
         if bad > 0 {
             skipped.push(self.broken(&path, format!("{bad} lines of it are no refs")));
         }
-        refs
+        lines
     }
 
     /// The work trees by the prefix of their refs' names; the current one has none.
@@ -366,122 +382,5 @@ fn settle(own: &Refs, shared: &Refs, prefix: &[u8], found: &mut Vec<Reference>, 
             Value::Id(_) => None,
         };
         found.push(Reference { name: full, target, symbolic });
-    }
-}
-
-/// Reads a ref's file.
-fn read(file: File) -> Result<Value, String> {
-    let mut bytes = Vec::with_capacity(64);
-    file.take(REF).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
-    parse(&bytes).map_err(str::to_owned)
-}
-
-/// Reads what a ref's file holds; what follows its first word is nobody's.
-fn parse(bytes: &[u8]) -> Result<Value, &'static str> {
-    if let Some(rest) = bytes.strip_prefix(b"ref:") {
-        if bytes.len() as u64 >= REF {
-            return Err("its symbolic ref is too long");
-        }
-        let name = file::first_line(rest).trim_ascii();
-        return if is_safe(name) { Ok(Value::Symbolic(name.to_vec())) } else { Err("it names no ref") };
-    }
-    let word = bytes.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-    match ObjectId::parse(word) {
-        Some(id) if !id.is_null() => Ok(Value::Id(id)),
-        Some(_) => Err("it names no object, but the null id"),
-        None if bytes.is_empty() => Err("it is empty"),
-        None if word.len() == 64 => Err("it names an object by SHA-256"),
-        None => Err("it names no object"),
-    }
-}
-
-/// Whether a name can be a ref's, and so lead to no other file of the repository or outside of it.
-fn is_safe(name: &[u8]) -> bool {
-    let plain = |part: &[u8]| !part.is_empty() && part != b"." && part != b".." && !part.contains(&0);
-    let mut rest = name;
-    if let Some(other) = name.strip_prefix(b"main-worktree/") {
-        rest = other;
-    } else if let Some(other) = name.strip_prefix(b"worktrees/") {
-        rest = other.iter().position(|&b| b == b'/').map_or(b"", |at| &other[at + 1..]);
-    }
-    name.split(|&b| b == b'/').all(plain) && (rest.starts_with(b"refs/") || is_beside_head(rest))
-}
-
-/// Whether a file beside HEAD is a ref by its name, as git decides it.
-fn is_beside_head(name: &[u8]) -> bool {
-    name.iter().all(|b| b.is_ascii_uppercase() || matches!(b, b'_' | b'-'))
-        && (name == b"HEAD" || name.ends_with(b"_HEAD") || ODD.contains(&name))
-}
-
-/// Whether each work tree has its own ref of this name.
-fn is_per_worktree(name: &[u8]) -> bool {
-    [&b"refs/bisect/"[..], b"refs/worktree/", b"refs/rewritten/"].iter().any(|p| name.starts_with(p))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_of_refs_are_read_as_git_reads_them() {
-        let id = "1".repeat(40);
-        let value = Value::Id(ObjectId::parse(id.as_bytes()).unwrap());
-        for text in
-            [id.clone(), format!("{id}\n"), format!("{id}\tnot-for-merge\tx\n"), format!("{id} \r\nx")]
-        {
-            assert_eq!(parse(text.as_bytes()), Ok(value.clone()), "{text:?}");
-        }
-        for (text, name) in [
-            ("ref: refs/heads/x\n", "refs/heads/x"),
-            ("ref:refs/heads/\u{e4} b \r\nodd", "refs/heads/\u{e4} b"),
-            ("ref: \t refs/heads/-x", "refs/heads/-x"),
-        ] {
-            assert_eq!(parse(text.as_bytes()), Ok(Value::Symbolic(name.as_bytes().to_vec())), "{text:?}");
-        }
-        let (null, long) = ("0".repeat(40), format!("ref: refs/heads/{}", "x".repeat(5000)));
-        let sha256 = "1".repeat(64);
-        for text in [
-            "",
-            "\n",
-            "x",
-            "ref: ",
-            "ref: refs/heads/../../x",
-            "ref: config",
-            &id[1..],
-            &null,
-            &long,
-            &sha256,
-        ] {
-            assert!(parse(text.as_bytes()).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn names_lead_nowhere_else() {
-        for name in [
-            "refs/heads/x",
-            "HEAD",
-            "ORIG_HEAD",
-            "worktrees/a/HEAD",
-            "main-worktree/refs/bisect/bad",
-            "refs/-x",
-        ] {
-            assert!(is_safe(name.as_bytes()), "{name}");
-        }
-        for name in [
-            "",
-            "config",
-            "COMMIT_EDITMSG",
-            "refs/../config",
-            "/etc/passwd",
-            "refs//x",
-            "refs/x/",
-            "worktrees/a",
-            "worktrees/../HEAD",
-            "refs/a\0b",
-            "../HEAD",
-        ] {
-            assert!(!is_safe(name.as_bytes()), "{name}");
-        }
     }
 }
