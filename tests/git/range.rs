@@ -2,11 +2,12 @@
 
 use super::dags::{self, Dice};
 use super::made::{Kept, Made, id, ids};
-use keywheel::model::{Held, ObjectId, SkipReason};
+use keywheel::model::{Blob, Held, Look, ObjectId, Sink, SkipReason, Skipped, Window};
 use keywheel::source::Options;
 use keywheel::source::git::range::{self, Range};
 use keywheel::source::git::{Commits, GitError};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 fn push(made: &Made, spec: &str) -> Kept {
     push_with(made, spec, &Options { jobs: 3, ..Options::default() })
@@ -263,11 +264,13 @@ fn what_was_moved_is_old_and_what_comes_and_goes_is_new() {
         "dir-edited=edited again",
         "edited=edited now",
         "elsewhere=to be moved",
+        "kept-not=untouched",
     ];
     assert_eq!(places(&kept), expected);
     // `untouched` was copied before it was moved, so that by itself it is no old side.
     assert_eq!(kept.old(), ["edited", "gone", "kept", "moved", "to be edited\n", "to be moved\n", "to go\n"]);
-    let copy = kept.new_of(Held::Blob).into_iter().find(|p| p.text() == "untouched\n").unwrap();
+    let copies: Vec<_> = kept.new_of(Held::Blob).into_iter().filter(|p| p.text() == "untouched\n").collect();
+    let copy = copies.iter().find(|p| p.provenance.path.as_bytes() == b"copy").unwrap();
     assert_eq!(copy.origin().also_at.iter().map(|p| p.text()).collect::<Vec<_>>(), ["kept-not"]);
     assert!(copy.origin().at_head);
     // Alone, the last step is a mere move.
@@ -383,4 +386,82 @@ fn a_cut_history_is_never_clean() {
     let kept = push(&partial, "HEAD~1..HEAD");
     let skipped = kept.skipped.lock().unwrap();
     assert!(skipped.len() == 2 && skipped.iter().all(|s| s.reason == SkipReason::Absent), "{skipped:?}");
+}
+
+/// A sink that takes first looks: hot is what says so, and one name is asked for.
+#[derive(Default)]
+struct Choosy {
+    kept: Kept,
+    looked: AtomicU64,
+    windows: AtomicU64,
+}
+
+impl Sink for Choosy {
+    fn blob(&self, blob: Blob<'_>) {
+        self.kept.blob(blob);
+    }
+
+    fn skipped(&self, skipped: Skipped) {
+        self.kept.skipped(skipped);
+    }
+
+    fn reach(&self) -> Option<usize> {
+        Some(64)
+    }
+
+    fn look(&self, text: &[u8], windows: &[Window]) -> Look {
+        let bytes: usize = windows.iter().map(|w| w.span.len()).sum();
+        self.windows.fetch_add(bytes as u64, Ordering::Relaxed);
+        let at = String::from_utf8_lossy(text).find("HOT");
+        let seen = at.filter(|at| windows.iter().any(|w| w.own.contains(at)));
+        Look { hot: seen.map(|at| at..at + 3).into_iter().collect(), far: Vec::new() }
+    }
+
+    fn looked(&self, texts: u64, _: u64) {
+        self.looked.fetch_add(texts, Ordering::Relaxed);
+    }
+
+    fn wants_name(&self, name: &[u8]) -> bool {
+        name == b".pgpass"
+    }
+
+    fn wants_old(&self) -> bool {
+        !self.kept.new_of(Held::Blob).is_empty()
+    }
+}
+
+#[test]
+fn what_a_first_look_passes_over_is_counted_and_not_pushed() {
+    let made = Made::new();
+    let lines: String =
+        (0..20_000).map(|n| format!("line {n} of a long file, {}\n", n * 7919 % 10_007)).collect();
+    made.put("long", &lines).put("hot-before", "HOT\n").commit("base");
+    for n in 0..10 {
+        made.put("long", lines.replacen("line 77 ", &format!("line {n}77 "), 1)).commit("edit");
+    }
+    let ask = |spec: &str| {
+        let (repo, sink) = (made.open(), Choosy::default());
+        let range = Range::parse(&repo, spec).unwrap();
+        range::push(&repo, &range, &Options { jobs: 1, ..Options::default() }, &sink).unwrap();
+        sink
+    };
+    let sink = ask("main~10..main");
+    assert_eq!((places(&sink.kept).len(), sink.looked.into_inner()), (0, 10));
+    // Ten versions were searched, and little more than one was looked at; and with nothing found,
+    // nothing of the old side.
+    let windows = sink.windows.into_inner();
+    assert!(windows < 2 * lines.len() as u64, "{windows} of {}", lines.len());
+    assert_eq!(sink.kept.old().len(), 0);
+    // A rule that goes by the name is tried there, however many other paths there are before it.
+    for n in 0..80 {
+        made.put(&format!("decoys/{n:02}"), "cold\n");
+    }
+    made.put("elsewhere/.pgpass", "cold\n").put("hot", "so HOT\n").commit("names");
+    let sink = ask("main~1..main");
+    assert_eq!(places(&sink.kept), ["elsewhere/.pgpass=cold", "hot=so HOT"]);
+    assert_eq!(sink.looked.into_inner(), 0);
+    made.git(&["mv", "hot-before", "hot-after"]);
+    made.commit("move");
+    let sink = ask("main~1..main");
+    assert_eq!(sink.kept.old(), ["HOT\n", "hot-before"]);
 }

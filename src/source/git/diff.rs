@@ -7,16 +7,16 @@
 use super::parse::{self, Entry, Kind, Mode};
 use super::{GitError, Objects, Reader};
 use crate::model::{ObjectId, RawPath};
-use ahash::AHashMap;
+use ahash::{AHashMap, AHashSet};
 use std::sync::Arc;
 
 /// Folders inside each other that are followed, as many as git itself follows.
 pub const DEPTH: u32 = 4096;
 /// Most bytes of a path; of a longer one its end is kept.
 pub const LONGEST: usize = 1 << 16;
-/// Under how many paths of a commit the same folders are compared. A few folders that hold each
-/// other many times over have more paths than can be counted, yet no more content.
-const VISITS: u32 = 64;
+/// Entries of folders that a commit has under several paths, beyond the first time. A few folders
+/// that hold each other many times over have more paths than can be counted, yet no more content.
+const REPEATS: usize = 1 << 17;
 /// Bytes of trees that are kept for the next comparison.
 const KEPT: usize = 16 << 20;
 
@@ -118,7 +118,8 @@ pub struct Changes {
     pub old_names: Vec<(usize, Name)>,
     /// What could not be compared.
     pub unread: Vec<Unread>,
-    /// Folders that were met under more paths than are followed; their content is in `new`.
+    /// Folders that were met under more paths than are followed. Their content is in `new` all the
+    /// same, under another path.
     pub repeated: u64,
 }
 
@@ -133,7 +134,8 @@ pub fn changes(
         trees,
         parents: parents.len(),
         paths: vec![(0, Box::default())],
-        visits: AHashMap::new(),
+        seen: AHashSet::new(),
+        repeats: REPEATS,
         stack: Vec::new(),
         found: Changes::default(),
     };
@@ -173,16 +175,17 @@ struct Compare<'t, 'o> {
     parents: usize,
     /// Paths of folders: the one above, and a name. Deep ones share what they have in common.
     paths: Vec<(usize, Box<[u8]>)>,
-    visits: AHashMap<Pair, u32>,
+    seen: AHashSet<Pair>,
+    /// What is left of [`REPEATS`].
+    repeats: usize,
     stack: Vec<Folder>,
     found: Changes,
 }
 
 impl Compare<'_, '_> {
     fn folder(&mut self, folder: &Folder) {
-        let visits = self.visits.entry((folder.new, folder.old.clone())).or_default();
-        *visits += 1;
-        if *visits > VISITS {
+        let again = !self.seen.insert((folder.new, folder.old.clone()));
+        if again && self.repeats == 0 {
             self.found.repeated += 1;
             return;
         }
@@ -205,6 +208,9 @@ impl Compare<'_, '_> {
         let mut new: Vec<Entry<'_>> = list.by_ref().collect();
         if list.broken {
             self.unread(folder.path, Why::EndsEarly);
+        }
+        if again {
+            self.repeats = self.repeats.saturating_sub(new.len().max(1));
         }
         // What cannot be read of the old side makes nothing known, and so hides nothing.
         let old_bytes: Vec<(usize, Arc<Vec<u8>>)> =

@@ -235,7 +235,7 @@ pub fn pseudo(word: &str, id: ObjectId) -> RawPath {
 }
 
 /// Passes on what a first look has counted.
-struct Again<'a>(&'a dyn Sink);
+pub(super) struct Again<'a>(pub(super) &'a dyn Sink);
 
 impl Sink for Again<'_> {
     fn blob(&self, blob: Blob<'_>) {

@@ -6,7 +6,8 @@
 //! within reach, which its two neighbours show: a chunk is known if it was seen between the same
 //! two. That covers what an edit inserts, what a deletion brings together, and text that moved.
 
-use crate::model::{Look, Window};
+use crate::model::{Look, Sink, Window};
+use crate::source::archive;
 use ahash::{AHashMap, RandomState};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -80,6 +81,22 @@ impl Seen {
         }
     }
 
+    /// Whether a text may hold something worth reporting. Only what was not seen before is looked at.
+    pub(super) fn is_hot(&self, text: &[u8], sink: &dyn Sink) -> bool {
+        if is_packed(text) {
+            return true;
+        }
+        let mut cut = self.cut(text);
+        let windows = cut.windows();
+        if !windows.is_empty() {
+            let look = sink.look(text, &windows);
+            self.learn(&mut cut, &look);
+        }
+        let marks = cut.marks();
+        let all = Window { span: 0..text.len(), own: 0..text.len() };
+        marks.hot || marks.far && !sink.look(text, &[all]).hot.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Generations> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,6 +145,12 @@ impl Cut {
             .flatten()
             .fold(Marks::default(), |a, b| Marks { hot: a.hot | b.hot, far: a.far | b.far })
     }
+}
+
+/// Whether it is, or under some name may be, an archive.
+fn is_packed(bytes: &[u8]) -> bool {
+    [&b""[..], b"a.z", b"a.lzma"].iter().any(|name| archive::kind(bytes, name).is_some())
+        || archive::ends_zip(&bytes[bytes.len().saturating_sub(22)..])
 }
 
 /// Cuts at the ends of lines that their last bytes choose, at least `least` bytes apart. A chunk is

@@ -8,7 +8,6 @@ use super::pack::{Entry, Graph, Pack, Visited, Visitor, walk};
 use super::parse::{Kind, Mode, entries};
 use super::reuse::Seen;
 use crate::model::{ObjectId, Provenance, RawPath, Sink, SkipReason, Skipped, Window};
-use crate::source::archive;
 use ahash::AHashSet;
 use flate2::bufread::ZlibDecoder;
 use std::collections::BTreeSet;
@@ -262,28 +261,10 @@ impl Contents<'_, '_> {
             return;
         }
         self.survey.sink.looked(1, bytes.len() as u64);
-        if self.is_hot(bytes) {
+        if self.seen.as_ref().is_none_or(|seen| seen.is_hot(bytes, self.survey.sink)) {
             lock(&self.survey.found).blobs.insert(id);
         }
     }
-
-    fn is_hot(&self, bytes: &[u8]) -> bool {
-        let Some(seen) = self.seen.as_ref().filter(|_| !is_packed(bytes)) else { return true };
-        let mut cut = seen.cut(bytes);
-        let windows = cut.windows();
-        if !windows.is_empty() {
-            let look = self.survey.sink.look(bytes, &windows);
-            seen.learn(&mut cut, &look);
-        }
-        let marks = cut.marks();
-        marks.hot || marks.far && !self.survey.sink.look(bytes, &[all(bytes)]).hot.is_empty()
-    }
-}
-
-/// Whether it is, or under some name may be, an archive.
-fn is_packed(bytes: &[u8]) -> bool {
-    [&b""[..], b"a.z", b"a.lzma"].iter().any(|name| archive::kind(bytes, name).is_some())
-        || archive::ends_zip(&bytes[bytes.len().saturating_sub(22)..])
 }
 
 impl Visitor for Contents<'_, '_> {

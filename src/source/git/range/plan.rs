@@ -1,6 +1,6 @@
 //! What of a range has to be read, each object once.
 
-use crate::model::{Held, ObjectId, Origin, Provenance, RawPath, SkipReason, Skipped};
+use crate::model::{Held, ObjectId, Origin, Provenance, RawPath, Sink, SkipReason, Skipped};
 use crate::source::git::commits::{Commits, Set};
 use crate::source::git::diff::{Changes, Why};
 use crate::source::git::parse::Mode;
@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Paths that are kept of an object beside its first.
 const PATHS: usize = 64;
+/// Paths that are kept because rules may go by them.
+const NAMED: usize = 4096;
 
 /// A commit and its place among those of the range.
 type Ranked = Option<(u32, u64)>;
@@ -20,6 +22,10 @@ pub(super) struct New {
     /// Its first path that is not excluded, in the first commit that has it.
     pub(super) path: RawPath,
     pub(super) also: BTreeSet<RawPath>,
+    /// Those among all its paths for whose name the sink asks.
+    pub(super) named: BTreeSet<RawPath>,
+    /// How many of such were left out.
+    pub(super) missed: u64,
     pub(super) commit: Ranked,
     /// The target of a symbolic link wherever it stands.
     pub(super) link: bool,
@@ -29,8 +35,24 @@ pub(super) struct New {
 }
 
 impl New {
+    fn of(id: ObjectId, path: RawPath, commit: Ranked) -> Self {
+        New {
+            id,
+            path,
+            also: BTreeSet::new(),
+            named: BTreeSet::new(),
+            missed: 0,
+            commit,
+            link: false,
+            submodule: false,
+            excluded: false,
+        }
+    }
+
+    /// All paths that are kept, the first one first.
     pub(super) fn paths(&self) -> impl Iterator<Item = &RawPath> {
-        std::iter::once(&self.path).chain(&self.also)
+        let named = self.named.iter().filter(|p| **p != self.path && !self.also.contains(*p));
+        std::iter::once(&self.path).chain(&self.also).chain(named)
     }
 }
 
@@ -47,6 +69,7 @@ pub(super) struct Plan<'a> {
     commits: &'a Commits,
     wanted: &'a Set,
     excludes: &'a GlobSet,
+    sink: &'a dyn Sink,
     pub(super) new: Vec<New>,
     places: AHashMap<ObjectId, usize>,
     pub(super) names: BTreeMap<RawPath, Place>,
@@ -58,11 +81,17 @@ pub(super) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(commits: &'a Commits, wanted: &'a Set, excludes: &'a GlobSet) -> Self {
+    pub(super) fn new(
+        commits: &'a Commits,
+        wanted: &'a Set,
+        excludes: &'a GlobSet,
+        sink: &'a dyn Sink,
+    ) -> Self {
         Plan {
             commits,
             wanted,
             excludes,
+            sink,
             new: Vec::new(),
             places: AHashMap::new(),
             names: BTreeMap::new(),
@@ -96,13 +125,10 @@ impl<'a> Plan<'a> {
         for change in found.new {
             let excluded = all && self.excluded(&change.path);
             self.put(New {
-                id: change.id,
-                path: change.path,
-                also: BTreeSet::new(),
-                commit,
                 link: change.mode == Mode::Link,
                 submodule: change.mode == Mode::Submodule,
                 excluded,
+                ..New::of(change.id, change.path, commit)
             });
         }
         for name in found.names {
@@ -110,6 +136,10 @@ impl<'a> Plan<'a> {
                 let place = Place { path: name.path, object: name.tree, commit };
                 self.names.entry(name.name).or_insert(place);
             }
+        }
+        if !all {
+            let detail = format!("{} folders are there under more paths than are followed", found.repeated);
+            self.skip(RawPath::new(b"."), commit, SkipReason::TooManyEntries, detail);
         }
         for unread in found.unread {
             let (reason, detail) = match &unread.why {
@@ -120,44 +150,49 @@ impl<'a> Plan<'a> {
                 }
                 Why::Stopped => (SkipReason::Budget, String::new()),
             };
-            if self.told.insert((unread.path.clone(), reason)) {
-                self.skipped.push(Skipped {
-                    provenance: self.provenance(unread.path, commit),
-                    reason,
-                    detail,
-                });
-            }
+            self.skip(unread.path, commit, reason, detail);
+        }
+    }
+
+    fn skip(&mut self, path: RawPath, commit: Ranked, reason: SkipReason, detail: String) {
+        if self.told.insert((path.clone(), reason)) {
+            self.skipped.push(Skipped { provenance: self.provenance(path, commit), reason, detail });
         }
     }
 
     /// Adds a blob that a ref or tag names by itself.
     pub(super) fn blob(&mut self, id: ObjectId) {
-        self.put(New {
-            id,
-            path: RawPath::new(b""),
-            also: BTreeSet::new(),
-            commit: None,
-            link: false,
-            submodule: false,
-            excluded: false,
-        });
+        self.put(New::of(id, RawPath::new(b""), None));
     }
 
-    fn put(&mut self, new: New) {
+    fn put(&mut self, mut new: New) {
+        let name = new.path.as_bytes().rsplit(|&b| b == b'/').next().unwrap_or_default();
+        let asked = self.sink.wants_name(name);
         let Some(&at) = self.places.get(&new.id) else {
+            new.named.extend(asked.then(|| new.path.clone()));
             self.places.insert(new.id, self.new.len());
             return self.new.push(new);
         };
         let known = &mut self.new[at];
         known.link &= new.link;
         known.submodule &= new.submodule;
-        let mut other = new.path;
-        if known.excluded && !new.excluded {
-            std::mem::swap(&mut known.path, &mut other);
-            (known.excluded, known.commit) = (false, new.commit);
+        if new.excluded {
+            return;
         }
-        if other != known.path && known.also.len() < PATHS {
-            known.also.insert(other);
+        if known.excluded {
+            (known.excluded, known.commit) = (false, new.commit);
+            known.named.clear();
+            known.path = new.path.clone();
+        }
+        if asked && !known.named.contains(&new.path) {
+            if known.named.len() < NAMED {
+                known.named.insert(new.path.clone());
+            } else {
+                known.missed += 1;
+            }
+        }
+        if new.path != known.path && known.also.len() < PATHS {
+            known.also.insert(new.path);
         }
     }
 
