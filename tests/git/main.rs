@@ -5,6 +5,7 @@
 
 mod attribute;
 mod ci;
+mod command;
 mod dags;
 mod made;
 mod packs;

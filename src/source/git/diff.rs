@@ -18,7 +18,7 @@ pub const LONGEST: usize = 1 << 16;
 /// that hold each other many times over have more paths than can be counted, yet no more content.
 const REPEATS: usize = 1 << 17;
 /// Bytes of trees that are kept for the next comparison.
-const KEPT: usize = 16 << 20;
+const KEPT: usize = 8 << 20;
 
 /// Reads trees, and keeps the last ones: most of a commit's trees are its parent's.
 pub struct Trees<'a> {

@@ -11,7 +11,7 @@ use libdeflater::Decompressor;
 use std::sync::Arc;
 
 /// Bytes of one generation of bases; two are held.
-const HELD: usize = 12 << 20;
+const HELD: usize = 8 << 20;
 /// Deltas against deltas that are followed here; longer chains are left to [`Objects`].
 const CHAIN: usize = 4096;
 

@@ -12,7 +12,7 @@ use crate::source::git::reader::family;
 use crate::source::git::reuse::Seen;
 use crate::source::git::{GitError, Objects, Reader};
 use crate::source::{Options, bytes};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -109,57 +109,56 @@ impl Pusher<'_> {
     }
 
     fn blob(&self, new: &New, head: &mut Head<'_>, reader: &mut Reader<'_>) {
-        let at_head = new.paths().any(|path| head.at(path) == Some(new.id));
-        let origin = self.origin(Held::Blob, new.id, new.commit, at_head);
-        let place = |path: &RawPath| match path.as_bytes().is_empty() {
-            true => pseudo("blob", new.id),
-            false => path.clone(),
-        };
-        let skip = |reason, detail: &str| {
-            let provenance = Provenance::history(place(&new.path), origin.clone());
-            self.sink.skipped(Skipped { provenance, reason, detail: detail.to_owned() });
-        };
         if new.submodule {
-            return skip(SkipReason::Submodule, "");
+            return self.skip(new, SkipReason::Submodule, String::new());
         }
         if new.excluded {
-            return skip(SkipReason::Excluded, "");
+            return self.skip(new, SkipReason::Excluded, String::new());
         }
         if new.missed > 0 {
-            skip(SkipReason::TooManyEntries, "it stands under more paths than it was searched under");
+            let detail = format!("{} of its paths were not searched under", new.missed);
+            self.skip(new, SkipReason::TooManyEntries, detail);
         }
         let (kind, text) = match reader.read(&new.id) {
             Ok(object) => object,
-            Err(error) => {
-                let provenance = Provenance::history(place(&new.path), origin.clone());
-                return self.sink.skipped(error.skipped(provenance));
-            }
+            Err(error) => return self.skip(new, error.reason(), error.to_string()),
         };
         if kind != Kind::Blob {
             let what = format!("the folder that holds it says that it is a file; it is a {kind}");
-            skip(SkipReason::Broken, &GitError::BadObject { id: new.id, what }.to_string());
+            self.skip(new, SkipReason::Broken, GitError::BadObject { id: new.id, what }.to_string());
+        }
+        let size = text.len() as u64;
+        if size > self.options.max_file_size {
+            return self.skip(new, SkipReason::TooLarge, format!("{size} bytes"));
         }
         // A first look does not know the path; rules that go by it are tried under each that may fit.
-        let known = text.len() as u64 <= self.options.max_file_size && !new.link;
-        let cold = known && self.seen.as_ref().is_some_and(|seen| !seen.is_hot(&text, self.sink));
-        let paths: BTreeSet<&RawPath> = if cold { new.named.iter().collect() } else { new.paths().collect() };
+        let cold = !new.link && self.seen.as_ref().is_some_and(|seen| !seen.is_hot(&text, self.sink));
+        let paths: Vec<&RawPath> = new.paths().filter(|p| !cold || new.named.contains(*p)).collect();
         if paths.is_empty() {
-            return self.sink.looked(1, text.len() as u64);
+            return self.sink.looked(1, size);
         }
+        let at_head = new.paths().any(|path| head.at(path) == Some(new.id));
         let again = Again(self.sink);
-        let first = if paths.contains(&new.path) { Some(&new.path) } else { paths.first().copied() };
-        for path in first.into_iter().chain(paths.iter().copied().filter(|p| Some(*p) != first)) {
-            let mut origin = origin.clone();
-            if Some(path) == first {
+        for (i, path) in paths.into_iter().enumerate() {
+            let mut origin = self.origin(Held::Blob, new.id, new.commit, at_head);
+            if i == 0 {
                 origin.also_at = new.paths().filter(|p| *p != path).cloned().collect();
+                origin.also_at.sort();
             }
-            let provenance = provenance(place(path), origin);
-            let sink: &dyn Sink = if Some(path) == first { self.sink } else { &again };
+            let provenance = provenance(place(new.id, path), origin);
+            let sink: &dyn Sink = if i == 0 { self.sink } else { &again };
             match new.link {
-                true => sink.blob(Blob { counted: Some(path) != first, ..Blob::whole(&text, provenance) }),
+                true => sink.blob(Blob::whole(&text, provenance)),
                 false => bytes::push(&text, &provenance, self.options, sink),
             }
         }
+    }
+
+    /// Counts a blob that was not read, or not whole.
+    fn skip(&self, new: &New, reason: SkipReason, detail: String) {
+        let origin = self.origin(Held::Blob, new.id, new.commit, false);
+        let provenance = Provenance::history(place(new.id, &new.path), origin);
+        self.sink.skipped(Skipped { provenance, reason, detail });
     }
 
     /// Pushes what stood there before, for as long as the sink wants to know it. What of it cannot
@@ -190,6 +189,11 @@ impl Pusher<'_> {
         let commit = commit.map(|(n, rank)| self.commits.reference(n, rank));
         Origin { held, object, commit, reachable: true, at_head, also_at: Vec::new() }
     }
+}
+
+/// The path under which a blob is told.
+fn place(id: ObjectId, path: &RawPath) -> RawPath {
+    if path.as_bytes().is_empty() { pseudo("blob", id) } else { path.clone() }
 }
 
 fn provenance(path: RawPath, origin: Origin) -> Arc<Provenance> {
