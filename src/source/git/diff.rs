@@ -146,7 +146,7 @@ pub fn changes(
     let mut round = 0u32;
     while let Some(folder) = compare.stack.pop() {
         round = round.wrapping_add(1);
-        if round % 64 == 0 && stopped() {
+        if round.is_multiple_of(64) && stopped() {
             compare.unread(folder.path, Why::Stopped);
             break;
         }
