@@ -7,7 +7,7 @@
 //! two. That covers what an edit inserts, what a deletion brings together, and text that moved.
 
 use crate::model::{Look, Sink, Window};
-use crate::source::archive;
+use crate::source::{archive, is_lfs_pointer};
 use ahash::{AHashMap, RandomState};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -83,7 +83,8 @@ impl Seen {
 
     /// Whether a text may hold something worth reporting. Only what was not seen before is looked at.
     pub(super) fn is_hot(&self, text: &[u8], sink: &dyn Sink) -> bool {
-        if is_packed(text) {
+        // A pointer is counted as what it stands for.
+        if is_packed(text) || is_lfs_pointer(text) {
             return true;
         }
         let mut cut = self.cut(text);
