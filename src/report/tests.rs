@@ -290,6 +290,47 @@ fn markdown_has_one_row_a_finding_and_no_foreign_markup() {
 }
 
 #[test]
+fn a_summary_fits_however_long_the_names_are() {
+    let mut one = findings().remove(1);
+    let mut many = vec![one.clone()];
+    one.occurrences = vec![super::fixture::at(&b"&".repeat(60_000), 1)];
+    many.extend(std::iter::repeat_n(one, 12));
+    let mut coverage = Coverage::default();
+    for n in 0..40 {
+        let provenance = crate::model::Provenance::file(crate::model::RawPath::new(&[b'&'; 60_000]));
+        let detail = format!("no. {n}");
+        coverage.skip(crate::model::Skipped { provenance, reason: crate::model::SkipReason::Broken, detail });
+    }
+    let text = render("markdown", &many, |report| report.coverage = &coverage);
+    assert!(text.len() < 900 << 10, "{} bytes", text.len());
+    has(&text, &["app/settings.py", "3 of 13 findings are listed", "- broken 40", "incomplete"]);
+}
+
+#[test]
+fn github_shows_no_line_of_what_is_no_file() {
+    use crate::model::{Held, ObjectId, Origin, Provenance, RawPath};
+    let mut list = findings();
+    list.truncate(1);
+    let origin = |held| Origin {
+        held,
+        object: ObjectId::NULL,
+        commit: None,
+        reachable: true,
+        at_head: true,
+        also_at: vec![],
+    };
+    let mut annotated = |held| {
+        let place = Provenance::history(RawPath::new(b"a/b"), origin(held));
+        list[0].occurrences[0].provenance = std::sync::Arc::new(place);
+        render("github", &list, |_| {})
+    };
+    has(&annotated(Held::Blob), &["::error file=a/b,line=1,"]);
+    for held in [Held::Commit, Held::Tag, Held::Name, Held::Ref] {
+        has(&annotated(held), &["::error title="]);
+    }
+}
+
+#[test]
 fn github_annotates_the_ten_worst_that_count() {
     let text = shown("github");
     let commands: Vec<_> = text.lines().filter(|l| l.starts_with("::")).collect();
