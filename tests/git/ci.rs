@@ -195,6 +195,30 @@ fn configuration_is_the_base_s_alone() {
     push(&lab, &inline, &again, &["--config", "none.toml"]).gives(1, "the base has no none.toml");
 }
 
+#[test]
+fn an_organisation_s_configuration_stands_above_the_base_s() {
+    let lab = Lab::with_commits(&["one"]);
+    let allow = "[[allow]]\nrule = 'github-pat-classic'\nreason = 'made up'\n";
+    let base =
+        commit(&lab, "two", &[("conf/keywheel.toml", &format!("[scan]\nbaseline = 'known'\n{allow}"))]);
+    let leak = format!("token = '{}'\n", key(0));
+    let head = commit(&lab, "three", &[("a.py", &leak)]);
+    let with = |text: &str| {
+        lab.put("org.toml", text);
+        push(&lab, &base, &head, &["--config", "conf/keywheel.toml", "--org-config", "../org.toml"])
+    };
+    let refused = with("").gives(1, "conf/keywheel.toml:3: `allow` is not taken");
+    assert!(refused.out.contains("`baseline` is not taken"), "{}", refused.out);
+    with("[organisation]\nrepository-may = ['allow']\n").gives(0, "1 suppressed (config 1)");
+    with(allow).gives(0, "1 suppressed (config 1)");
+    // Its own baseline is a file beside it, not of the base.
+    let fingerprint = keywheel::model::FingerprintKey::default().fingerprint(key(0).as_bytes());
+    lab.put("known", format!("# keywheel baseline 1 salt=\n{fingerprint} rule=x reason=old\n"));
+    with("[scan]\nbaseline = 'known'\n").gives(0, "1 known (baseline)");
+    with("[scan]\nbaseline = 'none'\n").gives(2, "cannot read the baseline");
+    with("[scan\n").gives(2, "org.toml:1:");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_link_in_place_of_the_configuration_is_not_followed() {

@@ -6,7 +6,7 @@ use crate::cli::scan::FailOn;
 use clap::{Args, Subcommand};
 use keywheel::config::size;
 use keywheel::model::{Confidence, Severity};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[derive(Debug, Args)]
@@ -67,9 +67,12 @@ pub(super) struct Common {
     /// Configuration file, a path in the base commit [default: keywheel.toml, if there is one]
     #[arg(long, value_name = "PATH")]
     pub(super) config: Option<String>,
-    /// Use no configuration file
+    /// Use no configuration file of the repository
     #[arg(long)]
     pub(super) no_config: bool,
+    /// The organisation's configuration, below which the repository's may not go; a file of its own
+    #[arg(long, value_name = "FILE", env = "KEYWHEEL_ORG_CONFIG")]
+    org_config: Option<PathBuf>,
     /// Accepted findings, a path in the base commit
     #[arg(long, value_name = "PATH")]
     pub(super) baseline: Option<String>,
@@ -112,6 +115,11 @@ pub(super) struct Common {
 }
 
 impl Common {
+    /// The organisation's file, if one is named.
+    pub(super) fn organisation(&self) -> Option<&Path> {
+        self.org_config.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
+
     /// The choices that `scan` takes too. Ignore files of the scanned change leave nothing out.
     pub(super) fn selection(&self) -> Selection {
         let mut selection = Selection {

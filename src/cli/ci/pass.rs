@@ -10,7 +10,6 @@ use crate::cli::gate;
 use crate::cli::session::{self, Pass};
 use crate::cli::settings::{Settings, chosen};
 use anyhow::Result;
-use keywheel::config::FailOn;
 use keywheel::model::{Status, Validity};
 use keywheel::report::Report;
 use keywheel::source::git::{Repository, Surroundings};
@@ -34,6 +33,7 @@ pub(super) fn scan(args: &Common, choice: &Choice, cure: &str) -> Result<Done> {
     let Resolved { work, trusted, proposing, mut notes } = resolve(choice, &repository, cure)?;
     let snapshot = |commit| Snapshot::of(&repository.objects, commit).map_err(unread);
     let names = Names {
+        organisation: args.organisation(),
         config: args.config.as_deref(),
         no_config: args.no_config,
         baseline: args.baseline.as_deref(),
@@ -53,7 +53,7 @@ pub(super) fn scan(args: &Common, choice: &Choice, cure: &str) -> Result<Done> {
     settings.files.gitignore = false;
     settings.options.inline_allow = inline_allow;
     settings.accept(trusted.baseline.unwrap_or_default())?;
-    let fail_on = args.fail_on.map(Into::into).or(settings.config.scan.fail_on).unwrap_or(FailOn::New);
+    let fail_on = args.fail_on.map(Into::into).or(settings.config.scan.fail_on).unwrap_or_default();
     let mut commits = 0;
     let pass = session::run_with(settings, |files, collector| {
         commits = feed::push(&repository, &work, &args.repository, files, collector)?;

@@ -4,7 +4,7 @@
 use super::snapshot::{Snapshot, inside};
 use crate::cli::{settings, usage};
 use anyhow::Result;
-use keywheel::config::Config;
+use keywheel::config::{Config, May};
 use keywheel::model::Fingerprint;
 use keywheel::rule::RuleSet;
 use keywheel::scan::Baseline;
@@ -17,6 +17,8 @@ const TOLD: usize = 50;
 /// What the operator names; paths are from the top of the repository.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Names<'a> {
+    /// The organisation's file, the one that is no file of the repository.
+    pub(super) organisation: Option<&'a Path>,
     pub(super) config: Option<&'a str>,
     pub(super) no_config: bool,
     pub(super) baseline: Option<&'a str>,
@@ -43,12 +45,12 @@ impl Trusted {
     pub(super) fn read(base: Option<&Snapshot<'_>>, names: Names<'_>) -> Result<Self> {
         let mut notes = Vec::new();
         let text = |path: &str| base.map_or(Ok(None), |base| base.text(path));
-        let (mut config, mut config_file, mut home) = (Config::default(), None, String::new());
+        let (mut own, mut config_file, mut home) = (Config::default(), None, String::new());
         if !names.no_config {
             let path = inside("", names.config.unwrap_or(settings::CONFIG))?;
             let found = text(&path)?;
             if let Some(text) = &found {
-                config = Config::parse(Path::new(&path), text).map_err(usage)?;
+                own = Config::parse_repository(Path::new(&path), text).map_err(usage)?;
                 home = path.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
             } else if names.config.is_some() {
                 notes.push(format!("the base has no {path}, so the defaults hold"));
@@ -56,7 +58,24 @@ impl Trusted {
             config_file = Some((path, found.unwrap_or_default()));
         }
         let mut rules = RuleSet::embedded();
-        let listed = config.scan.rules.iter().map(|p| inside(&home, &p.to_string_lossy()));
+        // How many of the rules, and whether the baseline, are the organisation's: files, not of the base.
+        let (mut config, mut foreign, mut known) = (own, 0, None);
+        if let Some(path) = names.organisation {
+            let floor = settings::organisation(path)?;
+            (foreign, known) = (floor.scan.rules.len(), floor.scan.baseline.clone());
+            let (path, text) = config_file.as_ref().map_or(("", ""), |(path, text)| (path, text));
+            let brings = config.scan.baseline.is_some();
+            let (whole, refused) = floor.with_repository(config, Path::new(path), text);
+            if brings && !refused.iter().any(|r| r.key == May::Baseline) {
+                known = None;
+            }
+            notes.extend(refused.iter().map(ToString::to_string));
+            config = whole;
+        }
+        for path in &config.scan.rules[..foreign] {
+            rules.add_path(path).map_err(usage)?;
+        }
+        let listed = config.scan.rules[foreign..].iter().map(|p| inside(&home, &p.to_string_lossy()));
         for path in listed.chain(names.rules.iter().map(|p| inside("", p))) {
             let path = path?;
             let texts = base.map_or(Ok(Vec::new()), |base| base.texts(&path))?;
@@ -67,8 +86,8 @@ impl Trusted {
         }
         let baseline_file = match (names.baseline, &config.scan.baseline) {
             (Some(path), _) => Some(inside("", path)?),
-            (None, Some(path)) => Some(inside(&home, &path.to_string_lossy())?),
-            (None, None) => None,
+            (None, Some(path)) if known.is_none() => Some(inside(&home, &path.to_string_lossy())?),
+            (None, _) => None,
         };
         let mut baseline = None;
         if let Some(path) = &baseline_file {
@@ -76,6 +95,8 @@ impl Trusted {
                 Some(text) => baseline = Some(settings::parse_baseline(path, &text)?),
                 None => notes.push(format!("the base has no {path}, so nothing is known yet")),
             }
+        } else if let Some(path) = &known {
+            baseline = Some(settings::read_baseline(path)?);
         }
         Ok(Trusted { config, rules, baseline, notes, config_file, baseline_file })
     }
@@ -108,7 +129,7 @@ impl Trusted {
         if before == after {
             return;
         }
-        let parsed = Config::parse(Path::new(path), after).is_ok();
+        let parsed = Config::parse_repository(Path::new(path), after).is_ok();
         let (Ok(old), Ok(new), true) = (before.parse::<toml::Table>(), after.parse::<toml::Table>(), parsed)
         else {
             told.push(format!("{path} of the change does not parse"));
