@@ -155,7 +155,7 @@ fn config(args: &Selection) -> Result<Config> {
         let config = Config::parse_repository(&path, &config_text(&path)?).map_err(usage)?;
         return Ok(config.in_folder(folder(&path)));
     };
-    let floor = Config::parse(org, &config_text(org)?).map_err(usage)?.in_folder(folder(org));
+    let floor = organisation(org)?;
     let (own, path, text) = match project {
         Some(path) => {
             let text = config_text(&path)?;
@@ -169,6 +169,11 @@ fn config(args: &Selection) -> Result<Config> {
         output::tell(&one.to_string());
     }
     Ok(config)
+}
+
+/// The organisation's configuration.
+pub(crate) fn organisation(path: &Path) -> Result<Config> {
+    Ok(Config::parse(path, &config_text(path)?).map_err(usage)?.in_folder(folder(path)))
 }
 
 /// The project's file, if it has one and it is wanted.
