@@ -3,8 +3,8 @@
 use super::context;
 use super::decode::{self, Trigger, View};
 use super::pattern::{Caches, Patterns};
-use super::prefilter::{Prefilter, Visit, is_opaque};
-use crate::rule::analyse::{Gate, OPAQUE_RUN, is_base64};
+use super::prefilter::{Prefilter, Visit, drawn_near};
+use crate::rule::analyse::Gate;
 use crate::rule::{Kind, RuleSet};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::collections::VecDeque;
@@ -239,12 +239,10 @@ impl Collect<'_> {
         let secret = found.get_group_by_name("secret").map_or(whole.clone(), |s| s.range());
         let start = whole.start;
         let context = self.kinds[kind].context.as_ref();
-        let drawn = || {
-            let matched = whole.clone().step_by(OPAQUE_RUN).chain([whole.end - 1]);
-            matched.into_iter().any(|at| is_opaque(self.hay, at))
-        };
         let opaque = matches!(self.kinds[kind].analysis.gate, Gate::Opaque { .. });
-        if context.is_none_or(|c| context::holds(c, self.hay, &whole, &secret)) && (!opaque || drawn()) {
+        if context.is_none_or(|c| context::holds(c, self.hay, &whole, &secret))
+            && (!opaque || drawn_near(self.hay, &whole))
+        {
             self.raws.push(Raw { kind, secret, whole });
         }
         Some(start)
@@ -372,7 +370,6 @@ impl Visit for Collect<'_> {
     }
 
     fn opaque(&mut self, at: usize, len: usize) {
-        let len = if len < 64 { len } else { self.hay[at..].iter().take_while(|b| is_base64(**b)).count() };
         self.near_words(at..at + len, |this, kind| {
             if let Gate::Opaque { around, .. } = this.kinds[kind].analysis.gate {
                 this.windows.push((kind, at.saturating_sub(around)..at + len));

@@ -94,25 +94,28 @@ fn word_near(context: &Context, hay: &[u8], whole: &Range<usize>, secret: &Range
     })
 }
 
-/// Whether a run of at least twenty base64 characters touches the match and changes class, from
-/// letter of either case or digit to another, at least four times: the engine's test for values
-/// that hold no long alphanumeric run.
+/// The engine's test for values that hold no long alphanumeric run. Around the match, 36 bytes to
+/// each side, some run of base64 characters that touches it has either
+/// - 20 in a row with a small letter, a capital and four changes of class, or
+/// - 36 in a row, or all of its own 32 to 35, with four changes and at most four signs.
 fn drawn(hay: &[u8], touching: &Range<usize>) -> bool {
     let member = |b: u8| b.is_ascii_alphanumeric() || b"_-+/".contains(&b);
-    let class = |b: u8| (b.is_ascii_digit(), b.is_ascii_uppercase());
-    let before = hay[..touching.start].iter().rev().take_while(|b| member(**b)).count();
-    let mut start = touching.start - before;
-    while start < touching.end {
-        let len = hay[start..].iter().take_while(|b| member(**b)).count();
-        let run = &hay[start..start + len];
-        let changes =
-            run.windows(2).filter(|w| w.iter().all(u8::is_ascii_alphanumeric) && class(w[0]) != class(w[1]));
-        if len >= 20 && changes.count() >= 4 {
-            return true;
-        }
-        start += len.max(1);
-    }
-    false
+    let around = touching.start.saturating_sub(36)..hay.len().min(touching.end + 36);
+    let runs = hay[around.clone()].split(|&b| !member(b)).filter(|run| {
+        let start = run.as_ptr() as usize - hay.as_ptr() as usize;
+        start < touching.end && start + run.len() > touching.start
+    });
+    let changes = |w: &[u8]| {
+        let class = |b: u8| (b.is_ascii_digit(), b.is_ascii_uppercase());
+        let both = |p: &&[u8]| p.iter().all(u8::is_ascii_alphanumeric) && class(p[0]) != class(p[1]);
+        w.windows(2).filter(both).count() >= 4
+    };
+    let mixed =
+        |w: &[u8]| changes(w) && w.iter().any(u8::is_ascii_lowercase) && w.iter().any(u8::is_ascii_uppercase);
+    let single = |w: &[u8]| changes(w) && w.iter().filter(|b| !b.is_ascii_alphanumeric()).count() <= 4;
+    runs.into_iter().any(|run| {
+        run.windows(20).any(mixed) || (run.len() >= 32 && run.windows(run.len().min(36)).any(single))
+    })
 }
 
 /// A short word counts only if no letter goes on beside it; `aB` is a seam between two words.

@@ -6,11 +6,14 @@
 //! where one stands and one of its words is near. Only rules that guarantee neither have their
 //! literals searched for everywhere.
 
+mod drawn;
 mod lanes;
 mod literals;
 
 use crate::rule::Kind;
-use crate::rule::analyse::{Gate, OPAQUE_RUN, PREFIX_RUN, SOLID_RUN, VALUE_RUN};
+use crate::rule::analyse::{Gate, OPAQUE_RUN, PREFIX_RUN, SOLID_RUN, VALUE_RUN, is_base64};
+use drawn::Pair;
+pub(crate) use drawn::drawn_near;
 use lanes::{Masks, NEED};
 use literals::{Keyed, Windows, folded, key};
 
@@ -45,8 +48,7 @@ pub(crate) trait Visit {
     fn near(&mut self, kind: usize, at: usize, end: usize);
     /// A maximal run of alphanumerics of at least [`VALUE_RUN`] begins at `at`.
     fn value(&mut self, at: usize);
-    /// A maximal run of base64 characters of at least [`OPAQUE_RUN`] begins at `at`; it is at least
-    /// `len` long and looks drawn as far as that.
+    /// A maximal run of `len` base64 characters, at least [`OPAQUE_RUN`], begins at `at` and looks drawn.
     fn opaque(&mut self, at: usize, len: usize);
     /// A maximal run of base64 characters of at least [`DECODE_RUN`] begins at `at`.
     fn run(&mut self, at: usize);
@@ -148,8 +150,8 @@ impl Prefilter {
             if long != 0 {
                 let pair = Pair::new(now, next);
                 each(long, |i| {
-                    if let Some(len) = pair.opaque(i) {
-                        to.opaque(offset + i, len);
+                    if pair.may_be_drawn(i) {
+                        self.opaque(hay, offset + i, to);
                     }
                 });
                 each(long & in_a_row::<DECODE_RUN>(now.base64, next.base64), |i| to.run(offset + i));
@@ -177,6 +179,14 @@ impl Prefilter {
             if hay[at..].get(..word.len()).is_some_and(|h| h.eq_ignore_ascii_case(word)) {
                 to.start(*kind as usize, at);
             }
+        }
+    }
+
+    fn opaque<V: Visit>(&self, hay: &[u8], at: usize, to: &mut V) {
+        let run = &hay[at..];
+        let run = &run[..run.iter().take_while(|b| is_base64(**b)).count()];
+        if drawn::drawn(run) {
+            to.opaque(at, run.len());
         }
     }
 
@@ -218,49 +228,6 @@ fn in_a_row<const N: usize>(now: u64, next: u64) -> u64 {
         shrink(N - have);
     }
     low
-}
-
-/// Changes between letters of either case and digits that tell a drawn value from a name: fair
-/// values of twenty characters have ten on average and fewer than four once in two thousand;
-/// `SOME_NAME_2_X64` has two. It is a heuristic, and the one condition that no pattern states.
-const CHANGES: u32 = 4;
-
-/// Two blocks seen as one.
-struct Pair {
-    base64: u128,
-    changes: u128,
-}
-
-impl Pair {
-    #[inline]
-    fn new(now: &Masks, next: &Masks) -> Self {
-        let pair = |f: fn(&Masks) -> u64| u128::from(f(now)) | u128::from(f(next)) << 64;
-        let (alnum, digit, upper) = (pair(|m| m.alnum), pair(|m| m.digit), pair(|m| m.upper));
-        Pair {
-            base64: pair(|m| m.base64),
-            changes: ((digit ^ digit >> 1) | (upper ^ upper >> 1)) & alnum & alnum >> 1,
-        }
-    }
-
-    /// The length of the run at `i` as far as it is seen, if it looks drawn or is not seen whole.
-    #[inline]
-    fn opaque(&self, i: usize) -> Option<usize> {
-        let len = (!(self.base64 >> i)).trailing_zeros() as usize;
-        let seen = i + len < 128;
-        let changes = (self.changes >> i & ((1u128 << (len - 1).min(127)) - 1)).count_ones();
-        (changes >= CHANGES || !seen).then_some(len)
-    }
-}
-
-/// Whether the maximal run of base64 characters around `at` is long and looks drawn.
-pub(crate) fn is_opaque(hay: &[u8], at: usize) -> bool {
-    let member = |&&b: &&u8| crate::rule::analyse::is_base64(b);
-    let back = hay[..at].iter().rev().take_while(member).count();
-    let run = &hay[at - back..];
-    let run = &run[..run.iter().take_while(member).count()];
-    let class = |b: u8| u8::from(b.is_ascii_digit()) + 2 * u8::from(b.is_ascii_uppercase());
-    let change = |w: &&[u8]| w.iter().all(u8::is_ascii_alphanumeric) && class(w[0]) != class(w[1]);
-    run.len() >= OPAQUE_RUN && run.windows(2).filter(change).count() >= CHANGES as usize
 }
 
 #[inline(always)]
@@ -324,16 +291,6 @@ mod tests {
         for ((kind, text), n) in list.iter().take(40) {
             println!("{n:9} {} {:?}", rules.kinds()[*kind].id, String::from_utf8_lossy(text));
         }
-    }
-
-    #[test]
-    fn names_are_not_opaque_and_fair_values_are() {
-        for name in
-            ["CONFIG_DRM_AMD_DC_DCN3_01_x", "some_rather_long_name_of_things", "https-//a/b/c/d/e/f/g/h/i/j"]
-        {
-            assert!(!is_opaque(name.as_bytes(), 3), "{name}");
-        }
-        assert!(is_opaque(b"x=k9Qz_3mT-7wLp2_RbV8xN5", 6));
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub enum Gate {
         needles: Vec<Vec<u8>>,
     },
     /// The match holds a run of base64 characters that is at least [`OPAQUE_RUN`] long and looks
-    /// drawn rather than named (see `detect::opaque`), and one of these lower-case words is near.
+    /// drawn rather than named (see `detect::prefilter::drawn`), and one of these lower-case words is near.
     Opaque {
         /// Lower-case words.
         needles: Vec<Vec<u8>>,
