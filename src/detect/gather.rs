@@ -351,7 +351,7 @@ impl Visit for Collect<'_> {
             (Gate::Near(_), Some(c)) => {
                 end.saturating_sub(c.after + k.analysis.max_len)..at.saturating_add(c.before + 1)
             }
-            (Gate::Inside { back, .. }, _) => at.saturating_sub(*back)..at + 1,
+            (Gate::Inside { back, .. } | Gate::Scheme { back, .. }, _) => at.saturating_sub(*back)..at + 1,
             _ => end.saturating_sub(k.analysis.max_len)..at + 1,
         };
         self.windows.push((kind, starts));
@@ -381,15 +381,12 @@ impl Visit for Collect<'_> {
         self.expand(Trigger::Run, at);
     }
 
-    fn quote(&mut self, at: usize) {
-        self.expand(Trigger::Join, at);
-    }
-
-    fn mark(&mut self, at: usize) {
+    fn sign(&mut self, at: usize) {
         let trigger = match self.hay[at] {
             b'%' => Trigger::Percent,
             b'&' => Trigger::Entity,
-            _ => Trigger::Escape,
+            b'\\' => Trigger::Escape,
+            _ => Trigger::Join,
         };
         self.expand(trigger, at);
     }

@@ -66,6 +66,19 @@ impl Trigger {
     pub const COUNT: usize = 5;
 }
 
+/// Signs that are a trigger, each line with the bytes of which one stands right behind a sign that
+/// [`expand`] takes. Any other sign it leaves alone, so that the sweep need not stop there.
+pub(crate) const SIGNS: [(&[u8], &[u8]); 8] = [
+    (b"\"'", b" +.&\"'"),
+    (b"\"'", b"\t\r\n"),
+    (b"\"'", b"<|\\"),
+    (b"`", b" \t\r\n+.&<|\\`"),
+    (b"%", b"234567"),
+    (b"&", b"#"),
+    (b"&", b"algq"),
+    (b"\\", b"xu0123/ntr\"\n\r"),
+];
+
 /// Appends the views (0, 1 or 2) that begin at a trigger.
 ///
 /// Every view ends after `at`, so a caller that skips the triggers inside the views it was given

@@ -199,3 +199,30 @@ fn random_text_comes_back() {
         }
     }
 }
+
+#[test]
+fn only_listed_signs_open_a_view() {
+    let mut random = random(41);
+    // What a decoder could wait for, and every other byte now and then.
+    let letters = b"\"\"''``%%&&\\\\#0123x7Fuamplgtqosn;rb {}+.<>|/=_\t\r\n";
+    let (mut opened, mut refused) = (0, 0);
+    for _ in 0..40_000 {
+        let mut hay: Vec<u8> = (0..64)
+            .map(|_| match random() {
+                n if n % 9 == 0 => (n >> 8) as u8,
+                n => letters[(n >> 8) as usize % letters.len()],
+            })
+            .collect();
+        hay.extend(b"abcdefghijklmnopqrstuvwxyz\"");
+        for at in 0..hay.len() - 1 {
+            let Some(trigger) = kind(&hay, at).filter(|t| *t != Trigger::Run) else { continue };
+            let listed =
+                SIGNS.iter().any(|(signs, next)| signs.contains(&hay[at]) && next.contains(&hay[at + 1]));
+            let opens = view(trigger, &hay, at).is_some();
+            assert!(listed || !opens, "{:?} at {at}", String::from_utf8_lossy(&hay));
+            opened += usize::from(opens);
+            refused += usize::from(!listed);
+        }
+    }
+    assert!(opened > 1_000 && refused > 10_000, "{opened} {refused}");
+}

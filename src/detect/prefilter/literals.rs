@@ -10,7 +10,7 @@ pub(super) type Window = [Option<u8>; WIDTH];
 pub(super) const BANKS: usize = 2;
 
 /// Nibble tables of buckets: a window may be wanted only if some bucket allows all of its
-/// nibbles. After Teddy, by way of Hyperscan.
+/// nibbles. After Teddy, by way of Hyperscan. They hold a letter in either case.
 #[derive(Clone, Debug)]
 pub(super) struct Windows {
     pub(super) banks: [Bank; BANKS],
@@ -23,14 +23,17 @@ pub(super) struct Bank {
     pub(super) high: [[u8; 16]; WIDTH],
 }
 
+/// Rounds of moving; more gain nothing.
+const MOVES: usize = 3;
+
 impl Windows {
     /// Tables for the given windows. Each goes into the bucket that it widens least.
     pub(super) fn new(windows: &[Window]) -> Self {
         let mut sorted = windows.to_vec();
         sorted.sort_unstable();
         sorted.dedup();
-        // Put each where it lets the least more text pass, then move each once more, now that all
-        // are known.
+        // Put each where it lets the least more text pass, then move each again, now that all are
+        // known.
         let mut homes: Vec<usize> = Vec::with_capacity(sorted.len());
         let mut buckets: [Vec<Window>; 8 * BANKS] = Default::default();
         let place = |buckets: &mut [Vec<Window>; 8 * BANKS], w: Window| {
@@ -43,9 +46,11 @@ impl Windows {
         for &w in &sorted {
             homes.push(place(&mut buckets, w));
         }
-        for (home, &w) in homes.iter_mut().zip(&sorted) {
-            buckets[*home].retain(|x| *x != w);
-            *home = place(&mut buckets, w);
+        for _ in 0..MOVES {
+            for (home, &w) in homes.iter_mut().zip(&sorted) {
+                buckets[*home].retain(|x| *x != w);
+                *home = place(&mut buckets, w);
+            }
         }
         let sets = buckets.map(|b| nibbles(&b));
         let mut out = Windows { banks: [Bank::default(); BANKS] };
@@ -54,7 +59,8 @@ impl Windows {
             for (k, [low, high]) in positions.iter().enumerate() {
                 for n in 0..16 {
                     bank.low[k][n] |= ((low >> n & 1) as u8) << (bucket % 8);
-                    bank.high[k][n] |= ((high >> n & 1) as u8) << (bucket % 8);
+                    // Folding sets bit 5 of a byte, which is bit 1 of its high nibble.
+                    bank.high[k][n] |= ((high >> (n | 2) & 1) as u8) << (bucket % 8);
                 }
             }
         }
@@ -93,6 +99,49 @@ fn passing<'a>(windows: impl IntoIterator<Item = &'a Window>) -> f64 {
             / 10_000.0
     };
     nibbles(windows).into_iter().map(share).product()
+}
+
+/// The set of the first bytes of literals, up to four and folded, by a hash: it settles nearly every
+/// place that a mask lets pass, without a branch that the processor would guess wrong.
+#[derive(Clone, Debug)]
+pub(super) struct Heads {
+    /// Of literals of three bytes.
+    three: Box<[u64]>,
+    /// Of longer ones.
+    four: Box<[u64]>,
+}
+
+impl Heads {
+    /// The heads of literals of at least three bytes.
+    pub(super) fn new<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let empty = || vec![0u64; 1 << 10].into_boxed_slice();
+        let mut heads = Heads { three: empty(), four: empty() };
+        for text in texts {
+            let (set, h) = match text.get(3) {
+                Some(&b) => (&mut heads.four, head(key(text) | u32::from(b) << 24)),
+                None => (&mut heads.three, head(key(text) << 8)),
+            };
+            set[h >> 6] |= 1 << (h & 63);
+        }
+        heads
+    }
+
+    /// Whether a literal may stand at `at`.
+    #[inline(always)]
+    pub(super) fn may(&self, hay: &[u8], at: usize) -> bool {
+        let four = match hay.get(at..at + 4) {
+            Some(b) => u32::from_le_bytes([b[0], b[1], b[2], b[3]]),
+            None => hay[at..].iter().rev().fold(0, |four, &b| four << 8 | u32::from(b)),
+        };
+        let has = |set: &[u64], h: usize| set[h >> 6] >> (h & 63) & 1 == 1;
+        has(&self.four, head(four)) | has(&self.three, head(four << 8))
+    }
+}
+
+/// Sixteen bits of hash.
+#[inline(always)]
+fn head(four: u32) -> usize {
+    ((four | 0x2020_2020).wrapping_mul(0x9e37_79b1) >> 16) as usize
 }
 
 /// Values keyed by three bytes.
@@ -203,18 +252,47 @@ const WEIGHTS: [u32; 256] = {
     t
 };
 
+/// Three letters that are far more common together than apart, in source text of several languages.
+const COMMON: &str = "abl ack act add age ail ali all alu ame and anf ang app ara ard are art ase ask ast ata ate ati \
+    atu ave bas bit ble bon buf bus cal can car cas cha che chi clk clu cmd cnt cod com con cou cpu \
+    cre cti ctr dat ddr def der des dev dis ead ect ena end ent erf err ers erv esc ese ess est etu \
+    eve evi ext far fer fff fig fin fla for fre get han her hif ice idx ift ign ile ime inc ind ine \
+    inf ing ini int inu ion irq ist ite ive ize key lan lat lav lea led len lic lin loc lse lud map \
+    mas max mcp mem min mod msg nal nam ncl nde ndi nel net nfo nit nne nod not nse nst nte ntr num \
+    ock ode off oin ome ond onf ons ont ore orm ort ost oto oun out par pci per phy pin poi por ppl \
+    pre pri pro que ram ran rat rea rec ree reg req res ret rin rit riv rol ror rro rru rtc ruc ser \
+    set shi sig siz sla spi sta ste str swi tar tat tch ted ter the tic tim tio tor tro tru tur tus \
+    typ uct ude ule ult unt url urn usb use val ver vic voi war wit wri ype";
+
+/// The same as a set: five bits a letter.
+const COMMON_SET: [u64; 512] = {
+    let mut set = [0; 512];
+    let text = COMMON.as_bytes();
+    let mut i = 0;
+    while i < text.len() {
+        let at = triple(text[i], text[i + 1], text[i + 2]);
+        set[at >> 6] |= 1 << (at & 63);
+        i += 4;
+    }
+    set
+};
+
+const fn triple(a: u8, b: u8, c: u8) -> usize {
+    (a as usize & 31) << 10 | (b as usize & 31) << 5 | (c as usize & 31)
+}
+
+fn is_common(three: &[u8]) -> bool {
+    let &[a, b, c] = three else { return false };
+    let at = triple(a, b, c);
+    let letters = three.iter().all(u8::is_ascii_lowercase);
+    // Lines of signs are as common.
+    (letters && COMMON_SET[at >> 6] >> (at & 63) & 1 == 1) || (!letters && a == b && b == c)
+}
+
 /// How common a window is in source text and prose; the order matters, not the figures.
 fn weight(window: &Window) -> u64 {
     let w: Vec<u8> = window.iter().copied().flatten().collect();
-    // Far more common together than apart.
-    const COMMON: &[&[u8; 3]] = &[
-        b"---", b"===", b"***", b"///", b"___", b"   ", b"the", b"ing", b"ion", b"ent", b"tio", b"ter",
-        b"ate", b"ers", b"con", b"res", b"int", b"ret", b"str", b"for", b"sta", b"ata", b"nam", b"use",
-        b"ist", b"ver", b"pro", b"per", b"com", b"ser", b"get", b"set", b"ect", b"ort", b"ddr", b"reg",
-        b"dat", b"ive", b"est", b"ost", b"err", b"ate", b"end", b"not", b"ack", b"key", b"lic", b"ast",
-        b"sig", b"her", b"def", b"ine",
-    ];
-    let common = w.windows(3).filter(|t| COMMON.iter().any(|c| c == t)).count() as u32;
+    let common = w.windows(3).filter(|t| is_common(t)).count() as u32;
     w.iter().map(|&b| u64::from(WEIGHTS[usize::from(b)])).product::<u64>().saturating_mul(100u64.pow(common))
 }
 

@@ -2,42 +2,56 @@
 //!
 //! The pass is value first: a key is a long run of token characters, and such runs are rare. A rule
 //! whose pattern guarantees a prefix at the start of a word and a run behind it is looked up by its
-//! first three bytes, only there. A rule that guarantees a run of alphanumerics is looked at only
-//! where one stands and one of its words is near. Only rules that guarantee neither have their
-//! literals searched for everywhere.
+//! first bytes, only there. A rule that guarantees a run of alphanumerics is looked at only where one
+//! stands and one of its words is near. A rule for URLs of certain schemes is looked up before each
+//! `://`. Only rules that guarantee none of these have their literals searched for everywhere.
 
 mod drawn;
 mod lanes;
 mod literals;
 
 use crate::rule::Kind;
-use crate::rule::analyse::{Gate, OPAQUE_RUN, PREFIX_RUN, SOLID_RUN, VALUE_RUN, is_base64};
+use crate::rule::analyse::{
+    Gate, OPAQUE_RUN, PREFIX_RUN, SCHEME, SCHEME_REACH, SOLID_RUN, VALUE_RUN, is_base64, is_scheme, is_token,
+};
 use drawn::Pair;
 pub(crate) use drawn::drawn_near;
 use lanes::{Masks, NEED};
-use literals::{Keyed, Windows, folded, key};
+use literals::{Heads, Keyed, Windows, folded, key};
 
 /// Shortest run that is tried as base64 or hexadecimal.
 pub(crate) const DECODE_RUN: usize = 24;
 
-/// What a literal found anywhere leads to.
+/// A literal that is searched for, and what it leads to.
 #[derive(Clone, Debug)]
 struct Literal {
     text: Vec<u8>,
     /// Where in the text the window stands.
     window: usize,
-    kind: u32,
-    /// Whether the match starts with it.
-    start: bool,
+    leads: Leads,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Leads {
+    /// A match of this kind starts with it.
+    Start(u32),
+    /// A match of this kind is around it.
+    Near(u32),
+    /// It is [`SCHEME`], and the schemes are looked up before it.
+    Scheme,
 }
 
 /// The gates of a rule set, laid out for the pass.
 #[derive(Clone, Debug)]
 pub(crate) struct Prefilter {
     windows: Windows,
+    /// Of the windows of literals, of prefixes and of words.
+    heads: Heads,
     literals: Keyed<Literal>,
     prefixes: Keyed<(Vec<u8>, u32)>,
     words: Keyed<(Vec<u8>, u32)>,
+    scheme_heads: Heads,
+    schemes: Keyed<Literal>,
 }
 
 /// Receives the places, in ascending order of block; within a block by sort of place.
@@ -52,48 +66,51 @@ pub(crate) trait Visit {
     fn opaque(&mut self, at: usize, len: usize);
     /// A maximal run of base64 characters of at least [`DECODE_RUN`] begins at `at`.
     fn run(&mut self, at: usize);
-    /// A quote stands at `at`.
-    fn quote(&mut self, at: usize);
-    /// `%`, `&` or a backslash stands at `at`.
-    fn mark(&mut self, at: usize);
+    /// A quote, `%`, `&` or a backslash stands at `at`, and behind it what a decoder waits for.
+    fn sign(&mut self, at: usize);
 }
 
 impl Prefilter {
     /// Lays out the gates of `kinds`.
     pub(crate) fn new(kinds: &[Kind]) -> Self {
-        let mut literals: Vec<Literal> = Vec::new();
+        let (mut literals, mut schemes) = (Vec::new(), Vec::new());
         let mut prefixes = Vec::new();
         let mut words = Vec::new();
+        let put = |to: &mut Vec<Literal>, list: &[Vec<u8>], leads| {
+            to.extend(list.iter().map(|text| Literal { text: text.clone(), window: 0, leads }));
+        };
         for (i, kind) in kinds.iter().enumerate() {
-            let kind_index = i as u32;
-            let mut put = |list: &[Vec<u8>], start| {
-                literals.extend(list.iter().map(|text| Literal {
-                    text: text.clone(),
-                    window: 0,
-                    kind: kind_index,
-                    start,
-                }));
-            };
+            let i = i as u32;
             match &kind.analysis.gate {
-                Gate::Prefix(list) => prefixes.extend(list.iter().map(|p| (key(p), (p.clone(), kind_index)))),
-                Gate::Word(list) => words.extend(list.iter().map(|w| (folded(w), (w.clone(), kind_index)))),
-                Gate::Start(list) => put(list, true),
-                Gate::Inside { literals: list, .. } | Gate::Near(list) => put(list, false),
+                Gate::Prefix(list) => prefixes.extend(list.iter().map(|p| (key(p), (p.clone(), i)))),
+                Gate::Word(list) => words.extend(list.iter().map(|w| (folded(w), (w.clone(), i)))),
+                Gate::Start(list) => put(&mut literals, list, Leads::Start(i)),
+                Gate::Inside { literals: list, .. } | Gate::Near(list) => {
+                    put(&mut literals, list, Leads::Near(i));
+                }
+                Gate::Scheme { literals: list, back: 0 } => put(&mut schemes, list, Leads::Start(i)),
+                Gate::Scheme { literals: list, .. } => put(&mut schemes, list, Leads::Near(i)),
                 Gate::Value { .. } | Gate::Opaque { .. } | Gate::Partner | Gate::Path => {}
             }
         }
+        if !schemes.is_empty() {
+            put(&mut literals, &[SCHEME.to_vec()], Leads::Scheme);
+        }
         let offsets = literals::choose(&literals.iter().map(|l| l.text.as_slice()).collect::<Vec<_>>());
-        let literals: Vec<(u32, Literal)> = literals
-            .into_iter()
-            .zip(offsets)
-            .map(|(l, window)| (folded(&l.text[window..]), Literal { window, ..l }))
-            .collect();
-        let wanted: Vec<_> = literals.iter().map(|(_, l)| literals::window(&l.text, l.window)).collect();
+        for (literal, window) in literals.iter_mut().zip(offsets) {
+            literal.window = window;
+        }
+        let wanted: Vec<_> = literals.iter().map(|l| literals::window(&l.text, l.window)).collect();
+        let heads = literals.iter().map(|l| &l.text[l.window..]);
+        let heads = heads.chain(prefixes.iter().chain(&words).map(|(_, (text, _))| text.as_slice()));
         Prefilter {
             windows: Windows::new(&wanted),
-            literals: Keyed::new(literals),
+            heads: Heads::new(heads),
+            scheme_heads: Heads::new(schemes.iter().map(|l| l.text.as_slice())),
+            literals: Keyed::new(literals.into_iter().map(|l| (folded(&l.text[l.window..]), l)).collect()),
             prefixes: Keyed::new(prefixes),
             words: Keyed::new(words),
+            schemes: Keyed::new(schemes.into_iter().map(|l| (folded(&l.text), l)).collect()),
         }
     }
 
@@ -116,96 +133,108 @@ impl Prefilter {
 
     #[inline(always)]
     fn blocks<V: Visit>(&self, hay: &[u8], to: &mut V, masks: impl Fn(&[u8]) -> Masks) {
-        let mut tail = [0u8; 2 * NEED];
-        let mut at = |offset: usize| -> Masks {
-            if offset + NEED <= hay.len() {
-                masks(&hay[offset..offset + NEED])
-            } else if offset < hay.len() {
-                let rest = &hay[offset..];
-                tail[..rest.len()].copy_from_slice(rest);
-                tail[rest.len()..rest.len() + NEED].fill(0);
-                masks(&tail[..NEED])
-            } else {
-                Masks::default()
-            }
-        };
-        // Two places in turn, since copying freshly written masks would wait for the writes.
-        let mut masks = [at(0), Masks::default()];
+        // What stands behind the last whole block, and nothing behind that.
+        let whole = if hay.len() < NEED { 0 } else { (hay.len() - NEED) / 64 * 64 + 64 };
+        let mut tail = [0u8; 3 * 64 + NEED];
+        tail[..hay.len() - whole].copy_from_slice(&hay[whole..]);
+        // A run may reach into the block behind, so that each waits for the next one's masks.
+        let mut next = Masks::default();
         let (mut word, mut alnum, mut base64) = (0u64, 0u64, 0u64);
-        let mut offset = 0;
-        let mut turn = 0;
-        while offset < hay.len() {
-            masks[1 - turn] = at(offset + 64);
-            let (now, next) = (&masks[turn], &masks[1 - turn]);
+        let mut ahead = 0;
+        while ahead < hay.len() + 64 {
+            let now = next;
+            next = masks(if ahead < whole { &hay[ahead..] } else { &tail[ahead - whole..] });
+            let Some(offset) = ahead.checked_sub(64) else {
+                ahead += 64;
+                continue;
+            };
+            ahead += 64;
             let starts = now.word & !(now.word << 1 | word);
             let runs = now.alnum & !(now.alnum << 1 | alnum);
             let coded = now.base64 & !(now.base64 << 1 | base64);
             (word, alnum, base64) = (now.word >> 63, now.alnum >> 63, now.base64 >> 63);
-            each(starts & in_a_row::<PREFIX_RUN>(now.token, next.token), |i| {
-                self.prefix(hay, offset + i, to)
+            // Where a prefix may stand, a word may stand as well.
+            let words = starts & in_a_row::<SOLID_RUN>(now.solid, next.solid);
+            each(words | now.window, |i| {
+                if self.heads.may(hay, offset + i) {
+                    self.head(hay, offset + i, words >> i & 1 == 1, now.window >> i & 1 == 1, to);
+                }
             });
             each(runs & in_a_row::<VALUE_RUN>(now.alnum, next.alnum), |i| to.value(offset + i));
-            each(starts & in_a_row::<SOLID_RUN>(now.solid, next.solid), |i| self.word(hay, offset + i, to));
             let long = coded & in_a_row::<OPAQUE_RUN>(now.base64, next.base64);
             if long != 0 {
-                let pair = Pair::new(now, next);
+                let pair = Pair::new(&now, &next);
                 each(long, |i| {
-                    if pair.may_be_drawn(i) {
-                        self.opaque(hay, offset + i, to);
+                    let drawn = pair.drawn(i);
+                    if drawn != Some(false) {
+                        opaque(hay, offset + i, drawn.is_some(), to);
                     }
                 });
                 each(long & in_a_row::<DECODE_RUN>(now.base64, next.base64), |i| to.run(offset + i));
             }
-            each(now.window, |i| self.literal(hay, offset + i, to));
-            each(now.quote, |i| to.quote(offset + i));
-            each(now.mark, |i| to.mark(offset + i));
-            turn = 1 - turn;
-            offset += 64;
+            each(now.sign, |i| to.sign(offset + i));
         }
     }
 
-    #[inline]
-    fn prefix<V: Visit>(&self, hay: &[u8], at: usize, to: &mut V) {
-        for (prefix, kind) in self.prefixes.get(key(&hay[at..])) {
-            if hay[at..].starts_with(prefix) {
-                to.start(*kind as usize, at);
-            }
-        }
-    }
-
-    #[inline]
-    fn word<V: Visit>(&self, hay: &[u8], at: usize, to: &mut V) {
-        for (word, kind) in self.words.get(folded(&hay[at..])) {
-            if hay[at..].get(..word.len()).is_some_and(|h| h.eq_ignore_ascii_case(word)) {
-                to.start(*kind as usize, at);
-            }
-        }
-    }
-
-    fn opaque<V: Visit>(&self, hay: &[u8], at: usize, to: &mut V) {
-        let run = &hay[at..];
-        let run = &run[..run.iter().take_while(|b| is_base64(**b)).count()];
-        if drawn::drawn(run) {
-            to.opaque(at, run.len());
-        }
-    }
-
-    #[inline]
-    fn literal<V: Visit>(&self, hay: &[u8], at: usize, to: &mut V) {
-        if at + 3 > hay.len() {
+    /// What begins or, for a literal, has its window at `at`.
+    #[inline(never)]
+    fn head<V: Visit>(&self, hay: &[u8], at: usize, word: bool, window: bool, to: &mut V) {
+        let rest = &hay[at..];
+        if rest.len() < 3 {
             return;
         }
-        for l in self.literals.get(folded(&hay[at..])) {
-            let Some(from) = at.checked_sub(l.window) else { continue };
-            let end = from + l.text.len();
-            if end <= hay.len() && hay[from..end].eq_ignore_ascii_case(&l.text) {
-                if l.start {
-                    to.start(l.kind as usize, from);
-                } else {
-                    to.near(l.kind as usize, from, end);
+        if word {
+            if rest.get(..PREFIX_RUN).is_some_and(|run| run.iter().all(|b| is_token(*b))) {
+                for (prefix, kind) in self.prefixes.get(key(rest)) {
+                    if rest.starts_with(prefix) {
+                        to.start(*kind as usize, at);
+                    }
+                }
+            }
+            for (word, kind) in self.words.get(folded(rest)) {
+                if rest.get(..word.len()).is_some_and(|h| h.eq_ignore_ascii_case(word)) {
+                    to.start(*kind as usize, at);
                 }
             }
         }
+        if window {
+            self.literal(&self.literals, hay, at, to);
+        }
+    }
+
+    fn literal<V: Visit>(&self, literals: &Keyed<Literal>, hay: &[u8], at: usize, to: &mut V) {
+        for l in literals.get(folded(&hay[at..])) {
+            let Some(from) = at.checked_sub(l.window) else { continue };
+            let end = from + l.text.len();
+            if end <= hay.len() && hay[from..end].eq_ignore_ascii_case(&l.text) {
+                match l.leads {
+                    Leads::Start(kind) => to.start(kind as usize, from),
+                    Leads::Near(kind) => to.near(kind as usize, from, end),
+                    Leads::Scheme => self.schemes(hay, from, to),
+                }
+            }
+        }
+    }
+
+    /// The schemes, or texts in them, in front of the [`SCHEME`] at `at`.
+    fn schemes<V: Visit>(&self, hay: &[u8], at: usize, to: &mut V) {
+        let before = &hay[at.saturating_sub(SCHEME_REACH)..at];
+        let len = before.iter().rev().take_while(|b| is_scheme(**b)).count();
+        for from in at - len..at {
+            if self.scheme_heads.may(hay, from) {
+                self.literal(&self.schemes, hay, from, to);
+            }
+        }
+    }
+}
+
+/// Tells of the run at `at` if it looks drawn, as may be known.
+#[inline(never)]
+fn opaque<V: Visit>(hay: &[u8], at: usize, known: bool, to: &mut V) {
+    let run = &hay[at..];
+    let run = &run[..run.iter().take_while(|b| is_base64(**b)).count()];
+    if known || drawn::drawn(run) {
+        to.opaque(at, run.len());
     }
 }
 
@@ -246,7 +275,7 @@ mod tests {
     #[test]
     #[ignore = "a measurement, not a test"]
     fn stops() {
-        struct Count((), std::collections::BTreeMap<(usize, Vec<u8>), u64>, Vec<u8>, [u64; 5]);
+        struct Count((), std::collections::BTreeMap<(usize, Vec<u8>), u64>, Vec<u8>, [u64; 4]);
         impl Visit for Count {
             fn start(&mut self, kind: usize, at: usize) {
                 *self.1.entry((kind, self.2[at..(at + 4).min(self.2.len())].to_vec())).or_default() += 1;
@@ -263,11 +292,8 @@ mod tests {
             fn run(&mut self, _: usize) {
                 self.3[2] += 1;
             }
-            fn quote(&mut self, _: usize) {
+            fn sign(&mut self, _: usize) {
                 self.3[3] += 1;
-            }
-            fn mark(&mut self, _: usize) {
-                self.3[4] += 1;
             }
         }
         let hay = std::fs::read(std::env::var("KEYWHEEL_SWEEP").unwrap()).unwrap();
@@ -277,7 +303,7 @@ mod tests {
         for block in hay.windows(NEED).step_by(64) {
             windows += u64::from(lanes::scalar(block, &prefilter.windows).window.count_ones());
         }
-        let mut count = Count((), Default::default(), hay.clone(), [0; 5]);
+        let mut count = Count((), Default::default(), hay.clone(), [0; 4]);
         prefilter.sweep(&hay, &mut count);
         let texts: std::collections::BTreeSet<_> = prefilter
             .literals
@@ -285,7 +311,7 @@ mod tests {
             .map(|l| l.text[l.window..].iter().take(4).map(|&b| char::from(b)).collect::<String>())
             .collect();
         println!("{} windows: {texts:?}", texts.len());
-        println!("{} bytes, {windows} windows, [value opaque run quote mark] {:?}", hay.len(), count.3);
+        println!("{} bytes, {windows} windows, [value opaque run sign] {:?}", hay.len(), count.3);
         let mut list: Vec<_> = count.1.into_iter().collect();
         list.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
         for ((kind, text), n) in list.iter().take(40) {

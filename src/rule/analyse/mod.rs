@@ -7,7 +7,7 @@ mod text;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use run::{Run, run};
 use serde::{Deserialize, Serialize};
-use text::{Required, leading, prefixes, required};
+use text::{Required, before, leading, prefixes, required};
 
 /// Token characters a gate by prefix waits for, counted from the start of the match.
 pub const PREFIX_RUN: usize = 16;
@@ -21,6 +21,10 @@ pub const OPAQUE_REACH: usize = 240;
 pub const SOLID_RUN: usize = 12;
 /// Farthest that a gate by run looks for its words, in bytes before and after the run.
 pub const VALUE_REACH: usize = 160;
+/// What stands between the scheme of a URL and the rest.
+pub const SCHEME: &[u8] = b"://";
+/// Most bytes of a match before its [`SCHEME`], for a gate by scheme.
+pub const SCHEME_REACH: usize = 64;
 /// Alphanumerics in a row that are rare enough to look at without any word near.
 pub const BARE_RUN: usize = 20;
 /// Bytes without white space in a row that are never cut in two.
@@ -63,6 +67,14 @@ pub enum Gate {
         /// The literals.
         literals: Vec<Vec<u8>>,
         /// Most bytes of the match before the literal.
+        back: usize,
+    },
+    /// The match holds [`SCHEME`], before it at most [`SCHEME_REACH`] bytes, all of which a scheme may
+    /// have (see [`is_scheme`]), and among them one of these lower-case literals.
+    Scheme {
+        /// The literals.
+        literals: Vec<Vec<u8>>,
+        /// Most bytes of the match before the literal; 0 if it starts with it.
         back: usize,
     },
     /// One of these lower-case words stands near the match.
@@ -243,6 +255,9 @@ fn gate(hir: &Hir, facts: Facts<'_>) -> Option<Gate> {
             return Some(Gate::Opaque { needles, around });
         }
     }
+    if let Some(gate) = scheme(hir) {
+        return Some(gate);
+    }
     if let Some(list) = start {
         return Some(Gate::Start(list));
     }
@@ -256,6 +271,21 @@ fn gate(hir: &Hir, facts: Facts<'_>) -> Option<Gate> {
         _ if at_least(LITERAL_MIN, &words) => Some(Gate::Near(words)),
         _ => facts.paths.then_some(Gate::Path),
     }
+}
+
+/// The gate of a pattern that describes a URL by its scheme.
+fn scheme(hir: &Hir) -> Option<Gate> {
+    let front = before(hir, SCHEME)?;
+    let mut set = [0; 4];
+    letters(&front, &mut set, true);
+    let fits = front.properties().maximum_len().is_some_and(|n| n <= SCHEME_REACH)
+        && (0..=255u8).filter(|&b| has(&set, b)).all(is_scheme);
+    let long = |list: &[Vec<u8>]| list.iter().all(|l| l.len() >= LITERAL_MIN);
+    let (literals, back) = match leading(&front) {
+        Some(list) if long(&list) => (list, 0),
+        _ => required(&front).map(|r| (r.literals, r.back)).filter(|(list, _)| long(list))?,
+    };
+    (fits && !literals.is_empty()).then_some(Gate::Scheme { literals, back })
 }
 
 fn starts_word(hir: &Hir) -> bool {
@@ -272,12 +302,17 @@ pub(crate) fn is_word(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_'
 }
 
-fn is_token(b: u8) -> bool {
+pub(crate) fn is_token(b: u8) -> bool {
     is_word(b) || b == b'-'
 }
 
 pub(crate) fn is_base64(b: u8) -> bool {
     is_token(b) || b == b'+' || b == b'/'
+}
+
+/// What a URL may have before its [`SCHEME`], with such forms as `jdbc:mysql` and `git+ssh`.
+pub(crate) fn is_scheme(b: u8) -> bool {
+    is_word(b) || b"+-.:".contains(&b)
 }
 
 /// No white space, no control character, no quote, no bracket, no comma or semicolon, and ASCII.
@@ -413,6 +448,19 @@ mod tests {
             Gate::Opaque { needles: bytes(&["acme"]), around: 0 }
         );
         assert_eq!(gate_of(r"\b(?<secret>ac://[a-z]{4}:[a-z-]{22})", &[]), Gate::Word(bytes(&["ac://"])));
+        assert_eq!(
+            gate_of(r"\bacs?(?:\+[a-z]{1,5})?://(?<secret>[a-z]{9})", &[]),
+            Gate::Inside { literals: bytes(&["://"]), back: 9 }
+        );
+        assert_eq!(
+            gate_of(r"\bacme(?:\+[a-z]{1,5})?://(?<secret>[a-z]{3})", &[]),
+            Gate::Scheme { literals: bytes(&["acme"]), back: 0 }
+        );
+        assert_eq!(
+            gate_of(r"\b(?:tls\+)?acme://(?<secret>[a-z]{3})", &[]),
+            Gate::Scheme { literals: bytes(&["acme"]), back: 4 }
+        );
+        assert_eq!(gate_of(r"acme [a-z]{1,5}://(?<secret>[a-z]{3})", &[]), Gate::Start(bytes(&["acme "])));
         assert_eq!(gate_of(r"(?i)(?<secret>pwd=[a-z]{3,9})", &[]), Gate::Start(bytes(&["pwd="])));
     }
 

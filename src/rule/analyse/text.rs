@@ -85,6 +85,17 @@ pub(super) fn required(hir: &Hir) -> Option<Required> {
     }
 }
 
+/// The part of a pattern that stands before the first `text` in a row of its parts.
+pub(super) fn before(hir: &Hir, text: &[u8]) -> Option<Hir> {
+    let HirKind::Concat(parts) = hir.kind() else { return None };
+    parts.iter().enumerate().find_map(|(i, part)| {
+        let HirKind::Literal(l) = part.kind() else { return None };
+        let at = l.0.windows(text.len()).position(|w| w == text)?;
+        let front = parts[..i].iter().cloned().chain([Hir::literal(&l.0[..at])]);
+        Some(Hir::concat(front.collect()))
+    })
+}
+
 fn product(a: &[Vec<u8>], b: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
     (a.len() * b.len() <= SPELLINGS)
         .then(|| a.iter().flat_map(|x| b.iter().map(|y| [x.as_slice(), y].concat())).collect())
