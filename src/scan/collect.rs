@@ -94,6 +94,9 @@ struct State {
 type Fit =
     (Class, Confidence, Severity, usize, bool, Reverse<(usize, Arc<Provenance>, Location)>, Reverse<usize>);
 
+/// Most drafts that a thread holds.
+const DRAFTS: usize = 256;
+
 /// An occurrence on its way to its finding.
 struct Draft {
     found: Found,
@@ -179,7 +182,7 @@ impl Collector {
             return lock(&self.state).old.extend(old);
         }
         let owned = blob.part.lead..blob.bytes.len().saturating_sub(blob.part.trail).max(blob.part.lead);
-        let drafts = if found.is_empty() { Vec::new() } else { self.drafts(blob, found, &owned) };
+        self.keep_all(blob, found, &owned);
         let mut locator = Locator::new(blob.bytes, blob.part);
         let near: Vec<NearMiss> = dropped
             .into_iter()
@@ -192,9 +195,6 @@ impl Collector {
             state.coverage.blobs += u64::from(blob.part.base == 0);
         }
         state.near.extend(near);
-        for draft in drafts {
-            self.keep(&mut state, draft);
-        }
         drop(state);
         if cut {
             let detail = format!("stopped within {} bytes from byte {}", blob.bytes.len(), blob.part.base);
@@ -206,7 +206,31 @@ impl Collector {
         }
     }
 
-    fn drafts(&self, blob: &Blob<'_>, found: Vec<Found>, owned: &Range<usize>) -> Vec<Draft> {
+    /// Keeps what was found, a few at a time: a draft takes several times the room of what it is made
+    /// of, and is made without the lock.
+    fn keep_all(&self, blob: &Blob<'_>, found: Vec<Found>, owned: &Range<usize>) {
+        if found.is_empty() {
+            return;
+        }
+        let mut drafts = self.drafts(blob, found, owned);
+        loop {
+            let some: Vec<Draft> = drafts.by_ref().take(DRAFTS).collect();
+            if some.is_empty() {
+                return;
+            }
+            let mut state = lock(&self.state);
+            for draft in some {
+                self.keep(&mut state, draft);
+            }
+        }
+    }
+
+    fn drafts(
+        &self,
+        blob: &Blob<'_>,
+        found: Vec<Found>,
+        owned: &Range<usize>,
+    ) -> impl Iterator<Item = Draft> {
         let mut spans: Vec<Range<usize>> =
             found.iter().filter(|f| self.reports(f)).map(|f| f.span.clone()).collect();
         spans.extend(found.iter().flat_map(|f| f.parts.iter().map(|p| p.span.clone())));
@@ -219,10 +243,9 @@ impl Collector {
             joined
         });
         let mut locator = Locator::new(blob.bytes, blob.part);
-        let mut drafts = Vec::new();
-        for found in found {
+        found.into_iter().filter_map(move |found| {
             if !self.reports(&found) || !owned.contains(&found.span.start) {
-                continue;
+                return None;
             }
             let location = locator.locate(&found.span);
             let value = found.secret.expose();
@@ -245,9 +268,8 @@ impl Collector {
                 versions: 1,
             };
             let fingerprint = self.options.key.fingerprint(&normalised(value));
-            drafts.push(Draft { found, fingerprint, occurrence });
-        }
-        drafts
+            Some(Draft { found, fingerprint, occurrence })
+        })
     }
 
     fn reports(&self, found: &Found) -> bool {

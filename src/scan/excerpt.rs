@@ -29,7 +29,7 @@ pub(super) fn excerpt(
         Some(n) => (span.end + n, false),
         None => (reach, bytes.get(reach).is_some_and(|b| *b != b'\n')),
     };
-    let mut text = String::new();
+    let mut text = String::with_capacity(span.start - from + shown.len() + to - span.end);
     if cut {
         text.push('…');
     }
