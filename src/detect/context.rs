@@ -10,26 +10,20 @@ const SHORT: usize = 4;
 pub(crate) fn holds(context: &Context, hay: &[u8], whole: &Range<usize>, secret: &Range<usize>) -> bool {
     let from = whole.start.saturating_sub(context.before);
     let to = hay.len().min(whole.end + context.after);
-    context
-        .words
-        .iter()
-        .any(|w| find(hay, from..secret.start, w.as_bytes()) || find(hay, secret.end..to, w.as_bytes()))
+    context.words.iter().any(|w| {
+        find(hay, from..secret.start, w.as_bytes()) || find(hay, secret.end..to.max(secret.end), w.as_bytes())
+    })
 }
 
 fn find(hay: &[u8], within: Range<usize>, word: &[u8]) -> bool {
     let Some(&first) = word.first() else { return false };
-    let Some(last) = within.end.checked_sub(word.len()) else { return false };
-    let mut at = within.start;
-    while at <= last {
-        if hay[at].eq_ignore_ascii_case(&first) {
-            let end = at + word.len();
-            if hay[at..end].eq_ignore_ascii_case(word) && (word.len() > SHORT || is_part(hay, at, end)) {
-                return true;
-            }
-        }
-        at += 1;
-    }
-    false
+    let Some(starts) = hay[within.clone()].len().checked_sub(word.len() - 1) else { return false };
+    let region = &hay[within.start..within.start + starts];
+    memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), region).any(|i| {
+        let at = within.start + i;
+        let end = at + word.len();
+        hay[at..end].eq_ignore_ascii_case(word) && (word.len() > SHORT || is_part(hay, at, end))
+    })
 }
 
 /// Whether `hay[at..end]` is a whole part of a name: names are cut where letters end and where a
