@@ -494,6 +494,7 @@ fn nothing_that_would_block_is_waited_for() {
 fn hostile_refs_lead_nowhere_and_are_counted() {
     let lab = Lab::with_commits(&["one"]);
     let head = lab.git("a", &["rev-parse", "HEAD"]);
+    let other = lab.git("a", &["rev-parse", "HEAD^{tree}"]);
     lab.put("outside", format!("{head}\n"));
     lab.put("elsewhere/x", format!("{head}\n"));
     let heads = lab.path("a/.git/refs/heads");
@@ -538,7 +539,6 @@ fn hostile_refs_lead_nowhere_and_are_counted() {
         assert_eq!(repository.resolve(spec).unwrap(), id(&head), "{spec}");
     }
     // A damaged loose ref hides the packed one of its name, as an intact one does.
-    let other = lab.git("a", &["rev-parse", "HEAD^{tree}"]);
     lab.put("a/.git/packed-refs", format!("{other} refs/heads/empty\n{other} refs/heads/main\n"));
     assert_eq!(open(&lab, "a").tips().0, [id(&head)]);
 }
