@@ -2,8 +2,9 @@
 //! and the one condition on a match that no pattern states.
 //!
 //! What tells them apart is how often neighbours change between small letters, capitals and digits.
-//! Of a million fair values each, these were lost: base62 of 20 characters 0.01 %, base64 of 20
-//! 0.05 %, of 24 and more under 0.01 %; lower-case hexadecimal of 32 under 0.01 %, a UUID 0.03 %.
+//! Of a million fair values each, these were lost: base62 of 20 characters 0.01 %, base64url of 20
+//! 0.05 %, of 24 and more under 0.01 %; lower-case hexadecimal of 32 under 0.01 %, a UUID 0.03 %,
+//! small letters and digits, 32 of them, 0.13 %.
 
 use super::lanes::Masks;
 use crate::rule::analyse::{OPAQUE_RUN, is_base64};

@@ -241,7 +241,8 @@ fn gate(hir: &Hir, facts: Facts<'_>) -> Option<Gate> {
     let cases = [both[0] >> b'0' & 0x3ff, both[1] >> 1 & 0x3ff_ffff, both[1] >> 33 & 0x3ff_ffff];
     let mixed = match cases.iter().filter(|c| **c != 0).count() {
         3 => true,
-        2 => cases[0] != 0 && run(hir, is_base64).best() >= 32,
+        // With signs among them they look like names.
+        2 => cases[0] != 0 && run(hir, is_base64).best() >= 32 && !b"+-/_".iter().any(|b| has(&both, *b)),
         _ => false,
     };
     let around = hir.properties().maximum_len().unwrap_or(usize::MAX);
@@ -443,6 +444,7 @@ mod tests {
         );
         assert_eq!(gate_of(r"\b(?<secret>[a-z_]{20})\b", &["acme"]), Gate::Near(bytes(&["acme"])));
         assert_eq!(gate_of(r"\b(?<secret>[a-z0-9_]{30})\b", &["acme"]), Gate::Near(bytes(&["acme"])));
+        assert_eq!(gate_of(r"\b(?<secret>[a-z0-9_]{40})\b", &["acme"]), Gate::Near(bytes(&["acme"])));
         assert_eq!(
             gate_of(r"\b(?<secret>[A-Za-z0-9_]{30})\b", &["acme"]),
             Gate::Opaque { needles: bytes(&["acme"]), around: 0 }
