@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 /// One file of a history, or one member of an archive in it.
 type Spot<'a> = (&'a RawPath, &'a [RawPath]);
 
+/// What is reachable comes first, then the older commit.
+type Age = (Reverse<bool>, u64, ObjectId);
+
 /// What is known of the versions of a spot.
 #[derive(Default)]
 struct Versions {
-    /// What is reachable comes first, then the older commit.
-    first: Option<((Reverse<bool>, u64, ObjectId), ObjectId)>,
+    first: Option<(Age, ObjectId)>,
     head: Option<ObjectId>,
     objects: Vec<ObjectId>,
 }
