@@ -10,7 +10,7 @@ pub(super) fn choose(var: &dyn Fn(&str) -> Option<String>, wanted: Wanted) -> Ch
     let var = |name: &str| var(name).filter(|value| !value.is_empty());
     let default_branch = var("CI_DEFAULT_BRANCH");
     let on_default = default_branch.is_some() && var("CI_COMMIT_BRANCH") == default_branch;
-    let plan = wanted.plan().map_or_else(|| plan(&var).unwrap_or_else(|refusal| refusal), |plan| plan);
+    let plan = wanted.plan().unwrap_or_else(|| plan(&var).unwrap_or_else(|refusal| refusal));
     Choice { plan, default_branch, on_default }
 }
 
