@@ -59,12 +59,12 @@ impl What {
         let around =
             if path == Path::new(".") { environment::surroundings() } else { Surroundings::default() };
         let around = Surroundings { storage_root: self.storage_root.clone(), ..around };
-        let repo = Repository::open(path, &around)?;
+        let mut repo = Repository::open(path, &around)?;
         if let Some(spec) = &self.range {
             let range = range::Range::parse(&repo, spec)?;
             range::push(&repo, &range, files, sink)?;
         } else {
-            history::push(&repo, self.reachable_only, files, sink)?;
+            history::push(&mut repo, self.reachable_only, files, sink)?;
         }
         Ok(())
     }

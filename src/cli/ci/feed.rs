@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// Pushes what the work names into `sink`; gives the number of commits whose content was read.
 pub(super) fn push(
-    repository: &Repository,
+    repository: &mut Repository,
     work: &Work,
     root: &Path,
     options: &Options,

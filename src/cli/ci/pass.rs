@@ -29,7 +29,7 @@ pub(super) struct Done {
 
 /// Scans. `cure` says how to fetch what is missing.
 pub(super) fn scan(args: &Common, choice: &Choice, cure: &str) -> Result<Done> {
-    let repository = Repository::open(&args.repository, &Surroundings::default()).map_err(unread)?;
+    let mut repository = Repository::open(&args.repository, &Surroundings::default()).map_err(unread)?;
     let Resolved { work, trusted, proposing, mut notes } = resolve(choice, &repository, cure)?;
     let snapshot = |commit| Snapshot::of(&repository.objects, commit).map_err(unread);
     let names = Names {
@@ -56,7 +56,7 @@ pub(super) fn scan(args: &Common, choice: &Choice, cure: &str) -> Result<Done> {
     let fail_on = args.fail_on.map(Into::into).or(settings.config.scan.fail_on).unwrap_or_default();
     let mut commits = 0;
     let pass = session::run_with(settings, |files, collector| {
-        commits = feed::push(&repository, &work, &args.repository, files, collector)?;
+        commits = feed::push(&mut repository, &work, &args.repository, files, collector)?;
         Ok(())
     })?;
     let gate = gate::exit_code(&pass.outcome.findings, &pass.outcome.coverage, fail_on);

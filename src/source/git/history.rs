@@ -30,12 +30,15 @@ pub struct Read {
 /// # Errors
 /// An exclude is not a glob. What cannot be read is counted by the sink.
 pub fn push(
-    repo: &Repository,
+    repo: &mut Repository,
     reachable_only: bool,
     options: &Options,
     sink: &dyn Sink,
 ) -> Result<Read, SourceError> {
     let excludes = files::excludes(&options.exclude)?;
+    // A damaged index would hide objects without a word.
+    repo.objects.repair();
+    let repo = &*repo;
     repo.skipped.iter().for_each(|s| sink.skipped(s.clone()));
     let history =
         History { repo, options, excludes, reachable_only, sink: Again(sink), left: AtomicU64::new(0) };

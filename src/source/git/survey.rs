@@ -362,7 +362,11 @@ impl Visitor for Blobs<'_, '_> {
     }
 
     fn broken(&self, id: ObjectId, why: &str) {
-        self.survey.damaged(id, why);
+        // Another copy, loose or in another pack, may be whole.
+        match self.survey.objects.read(&id) {
+            Ok(object) => (self.take)(id, Content::Bytes(&object.bytes)),
+            Err(_) => self.survey.damaged(id, why),
+        }
     }
 
     fn other(&self, id: &ObjectId) -> Option<(Kind, Vec<u8>)> {
