@@ -23,8 +23,9 @@ sample)
   ;;
 full)
   key=$2 host=$(rustc -vV | sed -n 's/^host: //p')
-  # The target is named, so that the flags do not reach build scripts and macros, which cannot be static.
-  RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --profile "${PROFILE:-release}" --locked --target "$host" \
+  # The target is named, so that the flags do not reach build scripts and macros, which cannot be static. The backend is
+  # named since getrandom looks its function up at run time, which a static binary cannot, and then opens /dev/urandom.
+  RUSTFLAGS='-C target-feature=+crt-static --cfg getrandom_backend="linux_getrandom"' cargo build --quiet --profile "${PROFILE:-release}" --locked --target "$host" \
     --bin keywheel
   binary=${CARGO_TARGET_DIR:-target}/$host/${PROFILE:-release}/keywheel
   if readelf --program-headers "$binary" | grep -q INTERP || readelf --dynamic "$binary" | grep -q NEEDED; then
