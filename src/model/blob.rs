@@ -27,6 +27,9 @@ pub enum Role {
     New,
     /// What stood there before: a value that stands in it is not new, and nothing of it is reported.
     Old,
+    /// What the change leaves alone: a value that stands in it is new where the change brings it, and
+    /// told as a copy; nothing of it is reported.
+    Base,
 }
 
 /// The place of a blob's bytes in a larger whole.
@@ -103,13 +106,13 @@ pub trait Sink: Sync {
     }
 }
 
-/// Makes whatever a source pushes the old side of a change, the members of its archives too. What of
-/// it cannot be read is not counted: it could only have taken findings away.
-pub struct OldSide<'a>(pub &'a dyn Sink);
+/// Gives whatever a source pushes a role, the members of its archives too. What cannot be read is not
+/// counted: of an old side it could only have taken findings away.
+pub struct Side<'a>(pub &'a dyn Sink, pub Role);
 
-impl Sink for OldSide<'_> {
+impl Sink for Side<'_> {
     fn blob(&self, blob: Blob<'_>) {
-        self.0.blob(Blob { role: Role::Old, ..blob });
+        self.0.blob(Blob { role: self.1, ..blob });
     }
 
     fn skipped(&self, _: Skipped) {}

@@ -161,6 +161,8 @@ pub enum Note {
     Guessable,
     /// Stands in a path of tests, fixtures or examples.
     TestPath,
+    /// A copy: the value also stands in a file that the change leaves alone.
+    Copied,
 }
 
 impl Note {
@@ -172,6 +174,7 @@ impl Note {
             Note::DevelopmentDefault => "development-default",
             Note::PublicByDesign => "public-by-design",
             Note::Guessable => "guessable",
+            Note::Copied => "copied",
             Note::TestPath => "test-path",
         }
     }

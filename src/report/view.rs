@@ -284,6 +284,7 @@ fn note(n: Note) -> &'static str {
         Note::DevelopmentDefault => "a well-known development default",
         Note::PublicByDesign => "meant to be public by its provider",
         Note::Guessable => "short or regular enough to be guessed",
+        Note::Copied => "a copy: it stands in a file that this change leaves alone as well",
         Note::TestPath => "stands among tests, fixtures or examples",
     }
 }

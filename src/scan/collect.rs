@@ -8,8 +8,8 @@ use super::locate::Locator;
 use crate::detect::{Detector, Found, Why, Workspace, is_reported};
 use crate::model::{
     Blob, By, Class, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look,
-    Occurrence, Part, Partner, Provenance, Role, Severity, Sink, SkipReason, Skipped, Status, Suppression,
-    Validity, Window,
+    Note, Occurrence, Part, Partner, Provenance, Role, Severity, Sink, SkipReason, Skipped, Status,
+    Suppression, Validity, Window,
 };
 use crate::source::is_lfs_pointer;
 use ahash::{AHashMap, AHashSet};
@@ -86,6 +86,8 @@ struct State {
     near: Vec<NearMiss>,
     /// Values that stand in an old side of the change: they are not new.
     old: AHashSet<Fingerprint>,
+    /// Values that stand in what the change leaves alone.
+    base: AHashSet<Fingerprint>,
 }
 
 /// How well a rule names a value at a place; the best over all places names the finding. What the rules
@@ -134,7 +136,7 @@ impl Collector {
 
     /// The result, in an order that depends on the input alone.
     pub fn finish(self) -> Outcome {
-        let State { findings, mut coverage, mut near, old, .. } =
+        let State { findings, mut coverage, mut near, old, base, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         coverage.settle();
         let mut findings: Vec<Finding> = findings.into_iter().map(|(f, _)| f).collect();
@@ -153,6 +155,9 @@ impl Collector {
             f.also.sort();
             f.also.dedup();
             f.status = status(f, &self.options, &old);
+            if f.status == Status::New && base.contains(&f.fingerprint) {
+                f.notes.push(Note::Copied);
+            }
         }
         findings.sort_by(|a, b| {
             let place = |f: &Finding| (f.occurrences[0].provenance.clone(), f.occurrences[0].location);
@@ -175,11 +180,12 @@ impl Collector {
         let cut = work.cut;
         let dropped = work.dropped.take().unwrap_or_default();
         lock(&self.idle).push(work);
-        if blob.role == Role::Old {
+        if blob.role != Role::New {
             let key = &self.options.key;
             let values = found.iter().filter(|f| self.reports(f));
             let old: Vec<_> = values.map(|f| key.fingerprint(&normalised(f.secret.expose()))).collect();
-            return lock(&self.state).old.extend(old);
+            let mut state = lock(&self.state);
+            return if blob.role == Role::Old { &mut state.old } else { &mut state.base }.extend(old);
         }
         let owned = blob.part.lead..blob.bytes.len().saturating_sub(blob.part.trail).max(blob.part.lead);
         self.keep_all(blob, found, &owned);

@@ -52,6 +52,7 @@ fn what_a_range_brings_fails_and_what_was_there_does_not() {
     gives(&made, "main~1..main", 0, "known (old-side)");
     made.put("copy.env", format!("A={}\n", key(0))).commit("copied");
     gives(&made, "main~1..main", 1, "copy.env");
+    gives(&made, "main~1..main", 1, "a copy: it stands in a file that this change leaves alone");
     made.put("moved.env", format!("A={}\nB={}\n", key(0), key(2))).commit("one old, one new");
     gives(&made, "main~1..main", 1, "1 new, 1 known (old-side)");
 }

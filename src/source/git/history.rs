@@ -154,8 +154,7 @@ impl History<'_> {
             self.left.fetch_add(1, Ordering::Relaxed);
             return false;
         }
-        let path_of = std::str::from_utf8(path.as_bytes()).unwrap_or_default();
-        if !path_of.is_empty() && self.excludes.is_match(path_of) {
+        if !path.as_bytes().is_empty() && self.excludes.is_match(path.as_path()) {
             self.skip(path, SkipReason::Excluded);
             return false;
         }

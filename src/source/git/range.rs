@@ -128,6 +128,7 @@ fn run(
         Pusher { objects, commits, options, sink, plan: &plan, tips: &tips, order: &order, head, seen };
     let pushed = pusher.new_side();
     pusher.old_side();
+    pusher.base_side();
     Ok(Read { commits: order.len() as u64, pushed })
 }
 

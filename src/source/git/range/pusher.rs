@@ -4,10 +4,13 @@ use super::head::Head;
 use super::plan::{New, Plan};
 use super::spread::spread;
 use super::tips::Tips;
-use crate::model::{Blob, Held, ObjectId, OldSide, Origin, Provenance, RawPath, Sink, SkipReason, Skipped};
+use crate::model::{
+    Blob, Held, ObjectId, Origin, Provenance, RawPath, Role, Side, Sink, SkipReason, Skipped,
+};
 use crate::source::git::commits::Commits;
+use crate::source::git::diff::{self, Trees};
 use crate::source::git::history::{Again, pseudo};
-use crate::source::git::parse::Kind;
+use crate::source::git::parse::{Kind, Mode};
 use crate::source::git::reader::family;
 use crate::source::git::reuse::Seen;
 use crate::source::git::{GitError, Objects, Reader};
@@ -18,6 +21,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Objects without a family that one thread reads in a row.
 const BLOCK: usize = 16;
+/// Bytes of untouched files that are searched for copies: half a second's work.
+const BASE: u64 = 128 << 20;
 
 /// Reads what was planned and pushes it.
 pub(super) struct Pusher<'a> {
@@ -164,7 +169,7 @@ impl Pusher<'_> {
     /// Pushes what stood there before, for as long as the sink wants to know it. What of it cannot
     /// be read is not counted: then more is new, not less.
     pub(super) fn old_side(&self) {
-        let sink = OldSide(self.sink);
+        let sink = Side(self.sink, Role::Old);
         let wanted = || !sink.stopped() && sink.wants_old();
         if !wanted() {
             return;
@@ -183,6 +188,43 @@ impl Pusher<'_> {
                 }
             }
         });
+    }
+
+    /// Pushes what the commits at the start of the range hold besides, while something is still new: a
+    /// copy of a value is new all the same, and is told as a copy.
+    pub(super) fn base_side(&self) {
+        let sink = Side(self.sink, Role::Base);
+        let stop = || sink.stopped();
+        if stop() || !sink.wants_old() {
+            return;
+        }
+        let mut trees = Trees::new(self.objects);
+        let mut files: BTreeMap<ObjectId, RawPath> = BTreeMap::new();
+        for n in self.tips.hidden.iter().filter_map(|id| self.commits.number(id)) {
+            let all = diff::changes(&mut trees, &self.commits.tree(n), &[], &stop).new;
+            let rest = all.into_iter().filter(|f| f.mode == Mode::File && !self.plan.old.contains_key(&f.id));
+            for file in rest {
+                files.entry(file.id).or_insert(file.path);
+            }
+        }
+        let files: Vec<_> = files.into_iter().collect();
+        let groups = self.groups(files.iter().map(|(id, _)| *id));
+        let read = AtomicU64::new(0);
+        spread(
+            self.options.jobs,
+            groups.len(),
+            || Reader::new(self.objects),
+            |reader, group| {
+                for &i in groups[group].iter().take_while(|_| !stop() && read.load(Ordering::Relaxed) < BASE)
+                {
+                    let (id, path) = &files[i];
+                    if let Ok(text) = reader.read_as(id, Kind::Blob) {
+                        read.fetch_add(text.len() as u64, Ordering::Relaxed);
+                        bytes::push(&text, &Arc::new(Provenance::file(path.clone())), self.options, &sink);
+                    }
+                }
+            },
+        );
     }
 
     fn origin(&self, held: Held, object: ObjectId, commit: Option<(u32, u64)>, at_head: bool) -> Origin {
