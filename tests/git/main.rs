@@ -7,10 +7,12 @@ mod attribute;
 mod ci;
 mod command;
 mod dags;
+mod index;
 mod made;
 mod packs;
 mod range;
 mod repo;
+mod run;
 
 use std::fs;
 use std::io::Write;

@@ -23,6 +23,7 @@ const KEPT: usize = 8 << 20;
 /// Reads trees, and keeps the last ones: most of a commit's trees are its parent's.
 pub struct Trees<'a> {
     reader: Reader<'a>,
+    made: AHashMap<ObjectId, Arc<Vec<u8>>>,
     kept: AHashMap<ObjectId, Arc<Vec<u8>>>,
     bytes: usize,
 }
@@ -30,7 +31,12 @@ pub struct Trees<'a> {
 impl<'a> Trees<'a> {
     /// Reads from `objects`.
     pub fn new(objects: &'a Objects) -> Self {
-        Trees { reader: Reader::new(objects), kept: AHashMap::new(), bytes: 0 }
+        Self::with(objects, AHashMap::new())
+    }
+
+    /// Reads from `objects`, and has trees that stand nowhere yet.
+    pub fn with(objects: &'a Objects, made: AHashMap<ObjectId, Arc<Vec<u8>>>) -> Self {
+        Trees { reader: Reader::new(objects), made, kept: AHashMap::new(), bytes: 0 }
     }
 
     /// The bytes of a tree.
@@ -38,7 +44,7 @@ impl<'a> Trees<'a> {
     /// # Errors
     /// It cannot be read, or is no tree.
     pub fn read(&mut self, id: &ObjectId) -> Result<Arc<Vec<u8>>, GitError> {
-        if let Some(bytes) = self.kept.get(id) {
+        if let Some(bytes) = self.made.get(id).or_else(|| self.kept.get(id)) {
             return Ok(bytes.clone());
         }
         let bytes = self.reader.read_as(id, Kind::Tree)?;

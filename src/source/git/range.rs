@@ -11,7 +11,7 @@ mod pusher;
 mod spread;
 mod tips;
 
-use super::commits::Commits;
+use super::commits::{Commits, Set};
 use super::diff::{self, Changes, Trees};
 use super::repo::Repository;
 use super::reuse::Seen;
@@ -21,7 +21,6 @@ use crate::source::{Options, SourceError, files};
 use plan::Plan;
 use pusher::Pusher;
 use spread::spread;
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use tips::Tips;
@@ -89,18 +88,18 @@ pub fn push(
     sink: &dyn Sink,
 ) -> Result<Read, SourceError> {
     repo.skipped.iter().chain(repo.objects.broken()).for_each(|s| sink.skipped(s.clone()));
-    let head = repo.head().ok().flatten();
-    run(&repo.objects, &repo.shallow, head, range, options, sink)
+    push_only(repo, range, options, sink)
 }
 
-fn run(
-    objects: &Objects,
-    shallow: &BTreeSet<ObjectId>,
-    head: Option<ObjectId>,
+/// As [`push`], for one range of several: what could not be followed when the repository was opened is
+/// left for the caller to count.
+pub(super) fn push_only(
+    repo: &Repository,
     range: &Range,
     options: &Options,
     sink: &dyn Sink,
 ) -> Result<Read, SourceError> {
+    let (objects, shallow, head) = (&repo.objects, &repo.shallow, repo.head().ok().flatten());
     let excludes = files::excludes(&options.exclude)?;
     let tips = Tips::of(objects, range, sink);
     let walk = Commits::walk(objects, &tips.commits, &tips.hidden, shallow);
@@ -130,6 +129,27 @@ fn run(
     pusher.old_side();
     pusher.base_side();
     Ok(Read { commits: order.len() as u64, pushed })
+}
+
+/// Pushes what no commit holds yet, compared with `parents` trees, as [`push`] does what commits bring.
+pub(super) fn push_changes(
+    repo: &Repository,
+    parents: usize,
+    found: Changes,
+    options: &Options,
+    sink: &dyn Sink,
+) -> Result<Read, SourceError> {
+    let excludes = files::excludes(&options.exclude)?;
+    let (objects, head) = (&repo.objects, repo.head().ok().flatten());
+    let (commits, wanted, tips) = (&Commits::default(), Set::default(), &Tips::default());
+    let mut plan = Plan::new(commits, &wanted, &excludes, sink);
+    plan.add(None, &vec![0; parents], found);
+    plan.skipped.drain(..).for_each(|s| sink.skipped(s));
+    let seen = sink.reach().map(Seen::new);
+    let pusher = Pusher { objects, commits, options, sink, plan: &plan, tips, order: &[], head, seen };
+    let pushed = pusher.new_side();
+    pusher.old_side();
+    Ok(Read { commits: 0, pushed })
 }
 
 /// Compares commits with those of their parents that are there: as many of `list`, from its start
