@@ -28,6 +28,21 @@ pub struct Config {
     pub allow: Vec<Accepted>,
     /// What repositories may say; in the organisation's file only.
     pub organisation: Option<Organisation>,
+    /// What a server's hook does.
+    #[serde(default)]
+    pub hook: Hook,
+}
+
+/// The table `[hook]`: what the pre-receive hook of a server does.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub struct Hook {
+    /// Whether a push with the option `keywheel.bypass=<reason>` is accepted whatever it holds.
+    pub bypass: bool,
+    /// The file to which each such push is written, a line of JSON each. Without it nothing is bypassed.
+    /// Absolute: a hook runs in the folder of whatever repository is pushed to.
+    #[serde(deserialize_with = "absolute")]
+    pub audit_log: Option<PathBuf>,
 }
 
 /// The table `[scan]`.
@@ -203,6 +218,14 @@ pub fn size(text: &str) -> Result<u64, String> {
 fn glob(text: &str) -> Result<globset::Glob, String> {
     let built = globset::GlobBuilder::new(text).literal_separator(true).build();
     built.map_err(|e| format!("`{text}` is not a glob: {}", e.kind()))
+}
+
+fn absolute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    let path = PathBuf::deserialize(from)?;
+    if !path.is_absolute() {
+        return Err(D::Error::custom(format!("`{}` is not absolute; begin it with /", path.display())));
+    }
+    Ok(Some(path))
 }
 
 fn globs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {

@@ -3,6 +3,7 @@
 use super::baseline::BaselineArgs;
 use super::ci::CiArgs;
 use super::completions::CompletionsArgs;
+use super::hook::HookArgs;
 use super::man::ManArgs;
 use super::rules::RulesArgs;
 use super::scan::ScanArgs;
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Baseline(Box<BaselineArgs>),
     /// Scan what a build server's event brings, and report it there
     Ci(CiArgs),
+    /// Run as a hook of git, or install one
+    Hook(Box<HookArgs>),
     /// Write completions for a shell
     Completions(CompletionsArgs),
     /// Write the manual page

@@ -95,7 +95,7 @@ fn write(args: &WriteArgs, create: bool) -> Result<u8> {
         entries.append(&mut old.entries);
     }
     let text = Baseline { salt: old.salt, entries }.render();
-    output::write_whole(&path, false, |out| out.write_all(text.as_bytes()))
+    output::write_whole(&path, None, |out| out.write_all(text.as_bytes()))
         .with_context(|| format!("cannot write the baseline {}", path.display()))?;
     let mut told = format!("{}: {added} added", path.display());
     if !create {

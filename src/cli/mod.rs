@@ -7,6 +7,7 @@ mod completions;
 mod environment;
 mod gate;
 mod guard;
+mod hook;
 mod man;
 mod output;
 mod progress;
@@ -56,6 +57,7 @@ fn run() -> ExitCode {
         Command::Rules(args) => or_closed(rules::run(&args)),
         Command::Baseline(args) => baseline::run(&args),
         Command::Ci(args) => ci::run(&args),
+        Command::Hook(args) => hook::run(*args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };

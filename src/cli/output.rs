@@ -92,17 +92,19 @@ pub(crate) fn write(target: &Target, report: &Report<'_>) -> Result<()> {
                 other => other.context("cannot write the report to standard output"),
             }
         }
-        Some(path) => write_whole(path, report.show_secrets, |out| format.write(report, out))
-            .with_context(|| format!("cannot write the report {}", path.display())),
+        Some(path) => {
+            write_whole(path, report.show_secrets.then_some(0o600), |out| format.write(report, out))
+                .with_context(|| format!("cannot write the report {}", path.display()))
+        }
     }
 }
 
 /// Writes a file beside its place and moves it there once it is complete, so that a full disk
 /// leaves the old one. What is no regular file (a pipe, /dev/stderr) is written to directly.
-/// A `private` file is for its owner alone.
+/// `mode` are the permissions of a new file, where its default will not do.
 pub(crate) fn write_whole(
     path: &Path,
-    private: bool,
+    mode: Option<u32>,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|m| !m.is_file()) {
@@ -116,12 +118,17 @@ pub(crate) fn write_whole(
         let mut options = fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
-        if private {
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        if let Some(mode) = mode {
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
         }
         let mut out = BufWriter::with_capacity(1 << 16, options.open(&beside)?);
         fill(&mut out)?;
         out.flush()?;
+        #[cfg(unix)]
+        if let Some(mode) = mode {
+            // The mask of the process has taken bits away.
+            out.get_ref().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(mode))?;
+        }
         out.get_ref().sync_data()?;
         drop(out);
         fs::rename(&beside, path)

@@ -1,6 +1,7 @@
 //! `keywheel scan`
 
 use super::args::Selection;
+use super::session::Pass;
 use super::settings::Settings;
 use super::what::What;
 use super::{code, gate, output, session, terminal, usage};
@@ -8,7 +9,8 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use keywheel::config;
 use keywheel::report::{Report, Veil};
-use keywheel::scan::Outcome;
+use keywheel::scan::{Collector, Outcome};
+use keywheel::source;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -41,7 +43,7 @@ pub(crate) struct ScanArgs {
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]
-    what: What,
+    pub(crate) what: What,
     /// Which findings make the exit code 1 [default: new]
     #[arg(long, value_name = "WHICH")]
     fail_on: Option<FailOn>,
@@ -66,6 +68,18 @@ pub(crate) struct ScanArgs {
 }
 
 pub(crate) fn run(args: &ScanArgs) -> Result<u8> {
+    report(args, session::run)
+}
+
+/// Scans what `feed` pushes, and reports.
+pub(crate) fn run_with(
+    args: &ScanArgs,
+    feed: impl FnOnce(&source::Options, &Collector) -> Result<()>,
+) -> Result<u8> {
+    report(args, |settings| session::run_with(settings, feed))
+}
+
+fn report(args: &ScanArgs, scan: impl FnOnce(Settings) -> Result<Pass>) -> Result<u8> {
     let targets = output::targets(&args.formats, args.output.as_deref())?;
     if args.show_secrets && !output::may_show_secrets(&targets) {
         return Err(usage(
@@ -78,7 +92,7 @@ pub(crate) fn run(args: &ScanArgs) -> Result<u8> {
     settings.what = args.what.clone();
     output::check(&targets)?;
     let fail_on = args.fail_on.map(Into::into).or(settings.config.scan.fail_on);
-    let pass = session::run(settings)?;
+    let pass = scan(settings)?;
     let outcome = pass.outcome;
     let gate = gate::exit_code(&outcome.findings, &outcome.coverage, fail_on.unwrap_or_default());
     if args.explain {

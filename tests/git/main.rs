@@ -10,9 +10,13 @@ mod dags;
 mod index;
 mod made;
 mod packs;
+mod push;
 mod range;
+mod receive;
 mod repo;
 mod run;
+mod shapes;
+mod staged;
 
 use std::fs;
 use std::io::Write;

@@ -16,6 +16,7 @@ mod packed;
 pub mod parse;
 pub mod range;
 mod reader;
+pub mod receive;
 mod ref_file;
 mod reflog;
 mod refs;

@@ -108,6 +108,24 @@ impl Objects {
         Err(GitError::BadObject { id: *id, what: format!("it is a {:?}, not a {kind:?}", object.kind) })
     }
 
+    /// What an object is; one that is packed is not unfolded for it.
+    ///
+    /// # Errors
+    /// As [`Objects::read`].
+    pub fn kind(&self, id: &ObjectId) -> Result<Kind, GitError> {
+        self.kind_within(id, HOPS)
+    }
+
+    fn kind_within(&self, id: &ObjectId, hops: usize) -> Result<Kind, GitError> {
+        if let Some((pack, offset)) = self.packed(id) {
+            let other = |base: &ObjectId| self.kind_within(base, hops.checked_sub(1)?).ok();
+            if let Ok(kind) = pack.kind(offset, &other) {
+                return Ok(kind);
+            }
+        }
+        self.read(id).map(|object| object.kind)
+    }
+
     /// Every object whose name begins with these hexadecimal digits, at most `most` of them.
     pub fn with_prefix(&self, hex: &str, most: usize) -> Vec<ObjectId> {
         let mut low = hex.as_bytes().to_vec();
@@ -177,7 +195,7 @@ impl Objects {
     }
 }
 
-fn loose_path(dir: &Path, id: &ObjectId) -> PathBuf {
+pub(super) fn loose_path(dir: &Path, id: &ObjectId) -> PathBuf {
     let hex = id.to_string();
     dir.join(&hex[..2]).join(&hex[2..])
 }

@@ -1,8 +1,9 @@
 //! One directory of objects and its packs.
 
 use super::file;
+use super::objects::{loose_objects, loose_path};
 use super::pack::{MultiIndex, Pack};
-use crate::model::{Provenance, RawPath, SkipReason, Skipped};
+use crate::model::{ObjectId, Provenance, RawPath, SkipReason, Skipped};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,20 @@ pub struct Store {
 }
 
 impl Store {
+    /// Whether an object is in this directory.
+    pub fn contains(&self, id: &ObjectId) -> bool {
+        self.packs.iter().any(|p| p.find(id).is_some()) || loose_path(&self.path, id).exists()
+    }
+
+    /// Every object of this directory, sorted.
+    pub fn ids(&self) -> Vec<ObjectId> {
+        let mut ids: Vec<_> = self.packs.iter().flat_map(|p| (0..p.len()).map(|at| p.id(at))).collect();
+        ids.extend(loose_objects(&self.path).into_iter().map(|(id, _)| id));
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
     /// Opens the packs. Each takes its names from the index beside it; if that is gone or damaged,
     /// from the index over several packs, or from the pack itself.
     pub(super) fn open(dir: &Path, broken: &mut Vec<Skipped>) -> Self {

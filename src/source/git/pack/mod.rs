@@ -252,6 +252,29 @@ impl Pack {
         Ok(Entry { stored, size, data: at })
     }
 
+    /// What the object at `offset` is: what its chain of deltas ends in. `other` tells it of a base that
+    /// is not in this pack.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn kind(
+        &self,
+        mut offset: u64,
+        other: &dyn Fn(&ObjectId) -> Option<Kind>,
+    ) -> Result<Kind, &'static str> {
+        for _ in 0..=CHAIN {
+            match self.entry(offset)?.stored {
+                Stored::Whole(kind) => return Ok(kind),
+                Stored::OfsDelta(base) => offset = base,
+                Stored::RefDelta(id) => match self.find(&id).and_then(|i| self.offset(i)) {
+                    Some(base) => offset = base,
+                    None => return other(&id).ok_or("the base of its delta is not there"),
+                },
+            }
+        }
+        Err("its chain of deltas has no end")
+    }
+
     /// Unfolds an entry's bytes into `out`.
     ///
     /// # Errors
