@@ -104,6 +104,10 @@ pub trait Sink: Sync {
     fn wants_old(&self) -> bool {
         true
     }
+    /// Whether it matters which values also stand in what a change leaves alone.
+    fn wants_base(&self) -> bool {
+        false
+    }
 }
 
 /// Gives whatever a source pushes a role, the members of its archives too. What cannot be read is not

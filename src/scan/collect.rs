@@ -426,6 +426,10 @@ impl Sink for Collector {
         state.findings.iter().any(|(f, _)| !state.old.contains(&f.fingerprint))
     }
 
+    fn wants_base(&self) -> bool {
+        self.wants_old()
+    }
+
     fn stopped(&self) -> bool {
         if self.options.deadline.is_some_and(|d| Instant::now() >= d) {
             self.stop();

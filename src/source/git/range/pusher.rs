@@ -195,7 +195,7 @@ impl Pusher<'_> {
     pub(super) fn base_side(&self) {
         let sink = Side(self.sink, Role::Base);
         let stop = || sink.stopped();
-        if stop() || !sink.wants_old() {
+        if stop() || !self.sink.wants_base() {
             return;
         }
         let mut trees = Trees::new(self.objects);

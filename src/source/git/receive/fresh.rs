@@ -40,7 +40,7 @@ impl<'a> Fresh<'a> {
 
 impl Sink for Fresh<'_> {
     fn blob(&self, blob: Blob<'_>) {
-        if blob.role == Role::Old || !self.is_old(&blob.provenance) {
+        if blob.role != Role::New || !self.is_old(&blob.provenance) {
             self.inner.blob(blob);
         }
     }
