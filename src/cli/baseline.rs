@@ -2,6 +2,7 @@
 
 use super::args::Selection;
 use super::settings::{self, Settings};
+use super::what::What;
 use super::{code, output, random, session, usage};
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -24,7 +25,8 @@ pub(crate) struct BaselineArgs {
 enum BaselineCommand {
     /// Write a new baseline of everything found at or above the floors
     #[command(after_help = "Example:
-  keywheel baseline create --baseline .keywheel-baseline --owner platform --reason 'rotation planned' --until 2027-03-31")]
+  keywheel baseline create --baseline .keywheel-baseline --owner platform --reason 'rotation planned' --until 2027-03-31
+  keywheel baseline create --history --baseline .keywheel-baseline    all of a repository's history")]
     Create(WriteArgs),
     /// Add what is new, drop what is gone, keep the words on the rest
     Update(WriteArgs),
@@ -34,6 +36,8 @@ enum BaselineCommand {
 struct WriteArgs {
     #[command(flatten)]
     selection: Selection,
+    #[command(flatten)]
+    what: What,
     /// Who answers for the new entries
     #[arg(long, value_name = "NAME", default_value = "")]
     owner: String,
@@ -54,6 +58,7 @@ pub(crate) fn run(args: &BaselineArgs) -> Result<u8> {
 
 fn write(args: &WriteArgs, create: bool) -> Result<u8> {
     let mut settings = Settings::new(&args.selection)?;
+    settings.what = args.what.clone();
     let path =
         settings.baseline.clone().ok_or_else(|| usage("name the file: --baseline .keywheel-baseline"))?;
     let mut old = if create { fresh(&path)? } else { settings::read_baseline(&path)? };

@@ -7,6 +7,7 @@ mod attribute;
 mod ci;
 mod command;
 mod dags;
+mod history;
 mod index;
 mod made;
 mod packs;

@@ -70,7 +70,7 @@ pub enum Gate {
         back: usize,
     },
     /// The match holds [`SCHEME`], before it at most [`SCHEME_REACH`] bytes, all of which a scheme may
-    /// have (see [`is_scheme`]), and among them one of these lower-case literals.
+    /// have (see `is_scheme`), and among them one of these lower-case literals.
     Scheme {
         /// The literals.
         literals: Vec<Vec<u8>>,
