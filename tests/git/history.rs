@@ -31,13 +31,15 @@ fn line(n: u32) -> String {
 
 /// The exit code and, by number of the key, its occurrences as jsonl tells them.
 fn scan(made: &Made, args: &[&str]) -> (i32, BTreeMap<u32, Vec<Value>>, String) {
-    let report = made.path("report.jsonl");
+    let (report, words) = (made.path("report.jsonl"), made.path("report.txt"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_keywheel"));
     command.arg("scan").arg("--history").args(args).arg("--show-secrets").arg("--format");
-    command.arg(format!("jsonl={}", report.display())).args(["--format", "text"]);
+    command.arg(format!("jsonl={}", report.display()));
+    command.arg("--format").arg(format!("text={}", words.display()));
     let out = command.current_dir(made.path("")).env_clear().stdin(Stdio::null()).output();
     let out = out.unwrap();
-    let text = String::from_utf8([out.stdout, out.stderr].concat()).unwrap();
+    let told = String::from_utf8([out.stdout, out.stderr].concat()).unwrap();
+    let text = told + &std::fs::read_to_string(&words).unwrap_or_default();
     let mut found: BTreeMap<u32, Vec<Value>> = BTreeMap::new();
     for row in std::fs::read_to_string(&report).unwrap_or_default().lines() {
         let row: Value = serde_json::from_str(row).unwrap();
@@ -45,6 +47,7 @@ fn scan(made: &Made, args: &[&str]) -> (i32, BTreeMap<u32, Vec<Value>>, String) 
         found.entry(n).or_default().push(row);
     }
     let _ = std::fs::remove_file(report);
+    let _ = std::fs::remove_file(words);
     (out.status.code().unwrap(), found, text)
 }
 
@@ -118,6 +121,7 @@ fn only_what_is_led_to_on_demand() {
     let (_, found, _) = scan(&made, &["--reachable-only"]);
     assert!(!found.contains_key(&11) && found.contains_key(&10) && found.contains_key(&3));
     made.git(&["reflog", "expire", "--expire=now", "--all"]);
+    made.git(&["update-ref", "-d", "ORIG_HEAD"]);
     let (_, found, _) = scan(&made, &["--reachable-only"]);
     assert!(!found.contains_key(&10) && found.contains_key(&8));
     let (_, found, _) = scan(&made, &[]);
