@@ -1,8 +1,10 @@
-//! The gate of a server, through real pushes over a local path.
+//! The gate of a server, through real pushes: over a local path, or through the servers of
+//! `tests/transports/run.py`, which says so by variables.
 
 use crate::Lab;
 use crate::run::{Said, key, line};
-use crate::shapes::{SHAPES, commit};
+use crate::shapes::{SHAPES, Shape, commit};
+use std::env;
 use std::fs;
 use std::io::Write;
 use std::process::Stdio;
@@ -21,7 +23,20 @@ fn lab(limit: u32, args: &[&str]) -> Lab {
     lab.git(".", &["clone", "-q", "s.git", "c"]);
     let install = ["hook", "install", "pre-receive", "s.git", "--", "--budget", "60s"];
     lab.keywheel(".", &[&install[..], args].concat()).gives(0, "installed");
+    if let Ok(base) = env::var("KEYWHEEL_TRANSPORT") {
+        // The server's root is the folder for temporary files.
+        let (server, root) = (lab.path("s.git"), env::temp_dir().canonicalize().unwrap());
+        let url = format!("{base}/{}", server.strip_prefix(root).unwrap().display());
+        lab.git("c", &["remote", "set-url", "origin", &url]);
+        lab.git("c", &["config", "core.sshCommand", &env::var("KEYWHEEL_SSH").unwrap_or_default()]);
+    }
     lab
+}
+
+/// The shapes to try: all, or as many as `KEYWHEEL_SHAPES` says, from all over the list.
+fn shapes() -> impl Iterator<Item = &'static Shape> {
+    let some = env::var("KEYWHEEL_SHAPES").map_or(SHAPES.len(), |n| n.parse().unwrap());
+    SHAPES.iter().step_by(SHAPES.len().div_ceil(some)).take(some)
 }
 
 fn refs(lab: &Lab) -> String {
@@ -34,7 +49,9 @@ fn rejected(lab: &Lab, push: &[&str], place: &str) -> Said {
     let before = refs(lab);
     let said = lab.try_git("c", &[&["push", "-q", "origin"], push].concat());
     assert_eq!(refs(lab), before, "{push:?} got through: {said:#?}");
-    said.gives(1, "push rejected: it holds 1 secret").gives_text(place)
+    let said = said.gives(1, "remote: keywheel: push rejected: it holds 1 secret").gives_text(place);
+    assert!(said.text.lines().any(|l| l.starts_with("remote: ") && l.contains(place)), "{said:#?}");
+    said
 }
 
 #[track_caller]
@@ -56,7 +73,7 @@ impl Said {
 fn every_shape(limit: u32) {
     let lab = lab(limit, &[]);
     let start = lab.git("c", &["rev-parse", "main"]);
-    for (name, make, push, place) in SHAPES {
+    for (name, make, push, place) in shapes() {
         println!("{name}");
         lab.git("c", &["checkout", "-q", "-f", "-B", "main", &start]);
         lab.git("c", &["clean", "-qfd"]);

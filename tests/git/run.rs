@@ -49,9 +49,10 @@ impl Said {
 }
 
 impl Lab {
-    /// `keywheel` in a repository.
+    /// `keywheel`, or the binary that `KEYWHEEL` names, in a repository.
     pub(crate) fn keywheel_command(&self, repository: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keywheel"));
+        let built = || env!("CARGO_BIN_EXE_keywheel").into();
+        let mut command = Command::new(std::env::var_os("KEYWHEEL").unwrap_or_else(built));
         command.args(args).current_dir(self.path(repository)).env_clear();
         command.stdin(std::process::Stdio::null());
         command
