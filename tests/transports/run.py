@@ -22,6 +22,9 @@ import subprocess
 import sys
 import tempfile
 
+# Nothing is written beside the sources.
+sys.dont_write_bytecode = True
+
 import load
 from servers import Servers, Unavailable
 
@@ -51,7 +54,8 @@ def shapes(servers, keywheel, transport, some):
     # A filter that names no test passes too.
     if done.returncode or not passed or int(passed[1]) < len(TESTS):
         raise load.Wrong(f"over {transport}:\n{done.stdout}{done.stderr}")
-    print(f"{some or 'all'} shapes, loose and packed, and clean pushes, {transport}: {passed[1]} tests passed", flush=True)
+    what = f"{some or 'all'} shapes, loose and packed, and clean pushes"
+    print(f"{what}, {transport}: {passed[1]} tests passed", flush=True)
 
 
 def main():
@@ -71,7 +75,7 @@ def main():
             for transport in servers.urls:
                 load.at_once(servers, keywheel, transport, 8 if args.sample else 50)
             if not args.sample:
-                load.many_refs(servers, keywheel, 50_000, 20)
+                load.many_refs(servers, keywheel, 50_000)
     except Unavailable as why:
         print(f"skipped: {why}")
         return 77

@@ -131,8 +131,8 @@ class Servers:
         """Starts sshd; gives the address."""
         scratch, user, port = self.scratch, pwd.getpwuid(os.getuid()).pw_name, free_port()
         for name in ("host", "user"):
-            subprocess.run([self.programs["ssh-keygen"], "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", scratch / name],
-                           env=self.env, check=True)
+            make = [self.programs["ssh-keygen"], "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", scratch / name]
+            subprocess.run(make, env=self.env, check=True)
         (scratch / "known").write_text(f"[127.0.0.1]:{port} {(scratch / 'host.pub').read_text()}")
         serve = scratch / "serve"
         exports = "".join(f"export {name}='{value}'\n" for name, value in {**CLEAN, "HOME": scratch}.items())
@@ -178,17 +178,19 @@ class Servers:
         backend = pathlib.Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-http-backend"
         # REMOTE_USER is what lets git http-backend take pushes.
         params = {**CLEAN, "HOME": scratch, "SCRIPT_FILENAME": backend, "GIT_PROJECT_ROOT": self.root,
-                  "GIT_HTTP_EXPORT_ALL": "1", "REMOTE_USER": "pusher", "REMOTE_ADDR": "$remote_addr", "PATH_INFO": "$uri",
-                  "QUERY_STRING": "$query_string", "REQUEST_METHOD": "$request_method",
+                  "GIT_HTTP_EXPORT_ALL": "1", "REMOTE_USER": "pusher", "REMOTE_ADDR": "$remote_addr",
+                  "PATH_INFO": "$uri", "QUERY_STRING": "$query_string", "REQUEST_METHOD": "$request_method",
                   "CONTENT_TYPE": "$content_type", "CONTENT_LENGTH": "$content_length"}
         lines = "".join(f'      fastcgi_param {name} "{value}";\n' for name, value in params.items())
         temps = "".join(f"  {kind}_temp_path {scratch}/{kind};\n"
                         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         user = "user root;\n" if os.getuid() == 0 else ""
         (scratch / "nginx.conf").write_text(
-            f"{user}daemon off;\nworker_processes 1;\npid {scratch}/nginx.pid;\nevents {{ }}\nhttp {{\n  access_log off;\n"
+            f"{user}daemon off;\nworker_processes 1;\npid {scratch}/nginx.pid;\nevents {{ }}\n"
+            "http {\n  access_log off;\n"
             f"{temps}  client_max_body_size 0;\n  server {{\n    listen 127.0.0.1:{port};\n    allow 127.0.0.1;\n"
-            f"    deny all;\n    location / {{\n      fastcgi_pass unix:{gate};\n      fastcgi_read_timeout 300;\n{lines}"
+            "    deny all;\n    location / {\n"
+            f"      fastcgi_pass unix:{gate};\n      fastcgi_read_timeout 300;\n{lines}"
             "    }\n  }\n}\n")
         self.start("nginx", [self.programs["nginx"], "-p", str(scratch), "-e", str(scratch / "nginx.log"), "-c",
                              str(scratch / "nginx.conf")], lambda: connect(port))

@@ -193,13 +193,17 @@ fn new_commits(repository: &Repository, updates: &[Update], added: &Added) -> Ra
     tips.sort();
     tips.dedup();
     // Mostly a push goes on from where its refs are: then no other ref is looked at.
-    let olds: AHashSet<ObjectId> = updates.iter().map(|u| u.old).collect();
+    let mut near: AHashSet<ObjectId> = updates.iter().map(|u| u.old).collect();
     let goes_on = |known: &AHashSet<ObjectId>| {
         added.edges.iter().all(|id| known.contains(id))
             && tips.iter().all(|id| added.kinds.contains_key(id) || known.contains(id))
     };
-    let known = if goes_on(&olds) {
-        olds
+    if !goes_on(&near) {
+        // A new branch mostly begins where the main one is.
+        near.extend(repository.head().ok().flatten());
+    }
+    let known = if goes_on(&near) {
+        near
     } else {
         // A ref that cannot be read makes more new, not less.
         repository.tips().0.into_iter().collect()
