@@ -21,6 +21,11 @@ pub const PATHS: usize = 64;
 /// more paths than can be counted.
 const VISITS: u32 = 1024;
 
+/// How often trees are entered under a further path, over all: what is found below is the same.
+const AGAIN: u32 = 1 << 20;
+/// Bytes of paths that are told of one object, beside its first.
+const TOLD: usize = 16 << 10;
+
 /// Gives every tree of a repository, name and bytes, in any order; called once a round.
 pub type AllTrees<'a> = dyn FnMut(&mut (dyn FnMut(ObjectId, &[u8]) + Send)) + 'a;
 
@@ -78,6 +83,7 @@ pub fn attribute(
         paths: Paths::default(),
         visited: AHashSet::new(),
         visits: vec![0; closure.len()],
+        again: AGAIN,
         blobs: AHashMap::new(),
         names: AHashMap::new(),
     };
@@ -151,6 +157,8 @@ struct Search<'a> {
     /// Trees by number, each with a path.
     visited: AHashSet<(usize, u32)>,
     visits: Vec<u32>,
+    /// How often a tree may still be entered that was entered before.
+    again: u32,
     blobs: AHashMap<ObjectId, Hits>,
     names: AHashMap<Vec<u8>, Hits>,
 }
@@ -162,9 +170,11 @@ impl Search<'_> {
         let Some(number) = closure.number(tree) else { return };
         let mut stack = vec![(number, path)];
         while let Some((number, path)) = stack.pop() {
-            if self.visits[number] >= VISITS || !self.visited.insert((number, path)) {
+            let most = if self.again > 0 { VISITS } else { 1 };
+            if self.visits[number] >= most || !self.visited.insert((number, path)) {
                 continue;
             }
+            self.again -= u32::from(self.visits[number] > 0);
             self.visits[number] += 1;
             for entry in closure.entries(number) {
                 let below = self.paths.below(path, &entry.name);
@@ -219,13 +229,23 @@ impl Search<'_> {
             };
             (self.paths.path(hit.path), origin)
         };
-        let mut list: Vec<(RawPath, Origin)> = hits.list.iter().map(place).collect();
+        let mut list: Vec<(RawPath, Origin)> = Vec::new();
+        let (mut more, mut told) = (hits.more, 0);
+        for hit in &hits.list {
+            let place = place(hit);
+            told += if list.is_empty() { 0 } else { place.0.as_bytes().len() };
+            if told > TOLD {
+                more += 1;
+            } else {
+                list.push(place);
+            }
+        }
         let mut others: Vec<RawPath> = list.iter().skip(1).map(|(path, _)| path.clone()).collect();
         others.sort();
         if let Some((_, first)) = list.first_mut() {
             first.also_at = others;
         }
-        Places { list, more: hits.more }
+        Places { list, more }
     }
 }
 

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 /// Folders inside each other that are followed, as many as git itself follows.
 pub const DEPTH: u32 = 4096;
-/// Most bytes of a path; of a longer one its end is kept.
-pub const LONGEST: usize = 1 << 16;
+/// Most bytes of a path, no fewer than systems allow; of a longer one its end is kept.
+pub const LONGEST: usize = 1 << 12;
 /// Entries of folders that a commit has under several paths, beyond the first time. A few folders
 /// that hold each other many times over have more paths than can be counted, yet no more content.
 const REPEATS: usize = 1 << 17;

@@ -174,7 +174,7 @@ impl History<'_> {
                 let provenance = Arc::new(Provenance::history(path, origin.clone()));
                 match &content {
                     Content::Bytes(text) => bytes::push(text, &provenance, self.options, &self.sink),
-                    Content::Large(open) => {
+                    Content::Large { open, .. } => {
                         bytes::stream(&mut *open(), &provenance, self.options, &self.sink)
                     }
                 }

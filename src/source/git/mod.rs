@@ -10,6 +10,7 @@ mod error;
 mod file;
 pub mod history;
 pub mod index;
+pub mod loose;
 pub mod objects;
 pub mod pack;
 mod packed;

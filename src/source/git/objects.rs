@@ -2,19 +2,19 @@
 
 use super::GitError;
 use super::file::{self, Bounds};
+use super::loose::{self, Stream};
 use super::pack::Pack;
 use super::parse::Kind;
 pub use super::store::Store;
 use crate::model::{ObjectId, RawPath, Skipped};
-use flate2::bufread::ZlibDecoder;
-use std::fs::{self, File};
-use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::cell::Cell;
+use std::fs;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// Largest object that is read into memory.
 pub const LARGEST: u64 = 1 << 30;
-/// Bases in other packs that are followed before a chain is given up.
+/// Bases in other packs that are read for one object before it is given up.
 const HOPS: usize = 50;
 
 /// An object.
@@ -82,15 +82,15 @@ impl Objects {
 
     /// Whether an object is there.
     pub fn contains(&self, id: &ObjectId) -> bool {
-        self.packed(id).is_some() || self.stores.iter().any(|s| loose_path(&s.path, id).exists())
+        self.packed(id).is_some() || self.stores.iter().any(|s| loose::path(&s.path, id).exists())
     }
 
     /// Reads an object.
     ///
     /// # Errors
-    /// It is not there, damaged, or larger than [`LARGEST`].
+    /// It is not there, damaged, or too large for memory: see [`Pack::most`].
     pub fn read(&self, id: &ObjectId) -> Result<Object, GitError> {
-        self.read_within(id, HOPS)
+        self.read_within(id, &Cell::new(HOPS))
     }
 
     /// Reads an object that has to be of one kind.
@@ -139,7 +139,9 @@ impl Objects {
                 found.extend((from..pack.len()).map(|i| pack.id(i)).take_while(fits).take(most));
             }
             let first = low.as_bytes()[0];
-            found.extend(loose_in(&store.path, first).into_iter().map(|(id, _)| id).filter(fits).take(most));
+            found.extend(
+                loose::beginning(&store.path, first).into_iter().map(|(id, _)| id).filter(fits).take(most),
+            );
         }
         found.sort();
         found.dedup();
@@ -167,92 +169,70 @@ impl Objects {
         None
     }
 
-    fn read_within(&self, id: &ObjectId, hops: usize) -> Result<Object, GitError> {
-        let bad = |what: &str| GitError::BadObject { id: *id, what: what.to_owned() };
+    /// Reads an object that one pack holds damaged: the same may be stored twice.
+    ///
+    /// # Errors
+    /// As [`Objects::read`].
+    pub fn read_beside(&self, damaged: &Pack, id: &ObjectId) -> Result<Object, GitError> {
+        self.search(id, Some(damaged), &Cell::new(HOPS))
+    }
+
+    /// Opens an object that is stored whole, to read it piece by piece: for those that are too large
+    /// for memory. `None` if there is none, or if its head cannot be read.
+    pub fn stream(&self, id: &ObjectId) -> Option<Stream<'_>> {
+        if let Some((pack, offset)) = self.packed(id)
+            && let Some(stream) = Stream::packed(pack, offset)
+        {
+            return Some(stream);
+        }
+        let loose = |store: &Store| Stream::loose(file::open_own(&loose::path(&store.path, id)).ok()?).ok();
+        self.stores.iter().find_map(loose)
+    }
+
+    fn read_within(&self, id: &ObjectId, hops: &Cell<usize>) -> Result<Object, GitError> {
+        let Some((pack, offset)) = self.packed(id) else { return self.search(id, None, hops) };
+        match self.unfold(pack, offset, hops) {
+            Ok(object) => Ok(object),
+            // The same object may be stored twice, and only one of the two be damaged.
+            Err(what) => match self.search(id, Some(pack), hops) {
+                Err(GitError::Absent { .. }) => Err(GitError::BadObject { id: *id, what: what.to_owned() }),
+                other => other,
+            },
+        }
+    }
+
+    fn unfold(&self, pack: &Pack, offset: u64, hops: &Cell<usize>) -> Result<Object, &'static str> {
+        let other = |base: &ObjectId| {
+            // Taken once and for all: packs that lead to each other cost no more for being many.
+            hops.set(hops.get().checked_sub(1)?);
+            let object = self.read_within(base, hops).ok()?;
+            Some((object.kind, object.bytes))
+        };
+        pack.read(offset, &other).map(|(kind, bytes)| Object { kind, bytes })
+    }
+
+    /// Looks in all places but one pack.
+    fn search(&self, id: &ObjectId, but: Option<&Pack>, hops: &Cell<usize>) -> Result<Object, GitError> {
         let mut damage = None;
-        if let Some((pack, offset)) = self.packed(id) {
-            let other = |base: &ObjectId| {
-                let object = self.read_within(base, hops.checked_sub(1)?).ok()?;
-                Some((object.kind, object.bytes))
-            };
-            match pack.read(offset, LARGEST, &other) {
-                Ok((kind, bytes)) => return Ok(Object { kind, bytes }),
-                Err(what) => damage = Some(bad(what)),
+        let packs = self.stores.iter().flat_map(|s| &s.packs);
+        for pack in packs.filter(|p| but.is_none_or(|but| !std::ptr::eq(*p, but))) {
+            if let Some(offset) = pack.find(id).and_then(|at| pack.offset(at)) {
+                match self.unfold(pack, offset, hops) {
+                    Ok(object) => return Ok(object),
+                    Err(what) => damage = Some(what.to_owned()),
+                }
             }
         }
-        // The same object may be stored twice, and only one of the two be damaged.
         for store in &self.stores {
-            match file::open_own(&loose_path(&store.path, id)) {
-                Ok(file) => match loose(file) {
+            match file::open_own(&loose::path(&store.path, id)) {
+                Ok(file) => match loose::read(file) {
                     Ok(object) => return Ok(object),
-                    Err(what) => damage = Some(bad(&what)),
+                    Err(what) => damage = Some(what),
                 },
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-                Err(e) => damage = Some(bad(&e.to_string())),
+                Err(e) => damage = Some(e.to_string()),
             }
         }
-        Err(damage.unwrap_or(GitError::Absent { id: *id }))
+        Err(damage.map_or(GitError::Absent { id: *id }, |what| GitError::BadObject { id: *id, what }))
     }
-}
-
-pub(super) fn loose_path(dir: &Path, id: &ObjectId) -> PathBuf {
-    let hex = id.to_string();
-    dir.join(&hex[..2]).join(&hex[2..])
-}
-
-/// The loose objects of a directory, sorted by name.
-pub fn loose_objects(dir: &Path) -> Vec<(ObjectId, PathBuf)> {
-    (0..=255).flat_map(|first| loose_in(dir, first)).collect()
-}
-
-fn loose_in(dir: &Path, first: u8) -> Vec<(ObjectId, PathBuf)> {
-    let prefix = format!("{first:02x}");
-    let Ok(list) = fs::read_dir(dir.join(&prefix)) else { return Vec::new() };
-    let mut found: Vec<_> = list
-        .flatten()
-        .filter_map(|e| {
-            let name = [prefix.as_bytes(), e.file_name().as_encoded_bytes()].concat();
-            Some((ObjectId::parse(&name)?, e.path()))
-        })
-        .collect();
-    found.sort();
-    found
-}
-
-/// Reads a loose object.
-///
-/// # Errors
-/// What is wrong, in words.
-pub fn loose(file: File) -> Result<Object, String> {
-    if !file.metadata().map_err(|e| e.to_string())?.is_file() {
-        return Err("it is no regular file".to_owned());
-    }
-    let mut stream = ZlibDecoder::new(BufReader::new(file));
-    let mut head = Vec::new();
-    loop {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).map_err(|_| "its data does not unfold")?;
-        if byte[0] == 0 {
-            break;
-        }
-        head.push(byte[0]);
-        if head.len() > 32 {
-            return Err("its head is no object's".to_owned());
-        }
-    }
-    let mut words = head.splitn(2, |&b| b == b' ');
-    let kind = words.next().and_then(Kind::parse).ok_or("its head names no kind")?;
-    let size: u64 = words
-        .next()
-        .and_then(|w| std::str::from_utf8(w).ok()?.parse().ok())
-        .ok_or("its head gives no size")?;
-    if size > LARGEST {
-        return Err(format!("it is larger than the bound: {size} bytes"));
-    }
-    let mut bytes = Vec::with_capacity(size.min(1 << 20) as usize);
-    stream.take(size + 1).read_to_end(&mut bytes).map_err(|_| "its data does not unfold")?;
-    if bytes.len() as u64 != size {
-        return Err("its data has another length than its head says".to_owned());
-    }
-    Ok(Object { kind, bytes })
 }

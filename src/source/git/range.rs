@@ -29,6 +29,8 @@ use tips::Tips;
 const WINDOW: usize = 2048;
 /// Changes that are held before they are joined, so that memory stays flat whatever commits bring.
 const HELD: usize = 1 << 18;
+/// Parents that a commit is compared with; a merge of people has a few.
+const PARENTS: usize = 256;
 /// Neighbouring commits that one thread compares: they share most of their trees.
 const BLOCK: usize = 16;
 
@@ -115,7 +117,7 @@ pub(super) fn push_only(
     let mut rank = 0;
     while rank < order.len() {
         let list = &order[rank..order.len().min(rank + WINDOW)];
-        for (parents, found) in compare(objects, commits, list, options.jobs, sink) {
+        for (parents, found) in compare(objects, commits, &walk.wanted, list, options.jobs, sink) {
             plan.add(Some((order[rank], rank as u64)), &parents, found);
             rank += 1;
         }
@@ -152,11 +154,25 @@ pub(super) fn push_changes(
     Ok(Read { commits: 0, pushed })
 }
 
+/// The parents that a commit is compared with: those that are there, of several with the same tree
+/// one from outside of the range if there is one, and at most [`PARENTS`]. What only the others have
+/// counts as new.
+fn parents(commits: &Commits, wanted: &Set, n: u32) -> Vec<u32> {
+    let mut list: Vec<u32> = commits.parents(n).iter().copied().filter(|&p| commits.is_known(p)).collect();
+    if list.len() > 2 {
+        list.sort_by_key(|&p| (commits.tree(p), wanted.contains(p), p));
+        list.dedup_by_key(|p| commits.tree(*p));
+        list.truncate(PARENTS);
+    }
+    list
+}
+
 /// Compares commits with those of their parents that are there: as many of `list`, from its start
 /// on, as fit in memory, and at least one.
 fn compare(
     objects: &Objects,
     commits: &Commits,
+    wanted: &Set,
     list: &[u32],
     jobs: usize,
     sink: &dyn Sink,
@@ -172,8 +188,7 @@ fn compare(
                 if i > 0 && held.load(Ordering::Relaxed) > HELD {
                     return;
                 }
-                let known = commits.parents(n).iter().copied().filter(|&p| commits.is_known(p));
-                let parents: Vec<u32> = known.collect();
+                let parents = parents(commits, wanted, n);
                 let folders: Vec<ObjectId> = parents.iter().map(|&p| commits.tree(p)).collect();
                 let found = diff::changes(trees, &commits.tree(n), &folders, &|| sink.stopped());
                 held.fetch_add(found.new.len() + found.old.len() + found.names.len(), Ordering::Relaxed);

@@ -1,7 +1,6 @@
 //! Reads many objects one after another. Versions of a file are deltas against each other: what one
 //! was made from is kept for the next, so that each link of a chain is unfolded once.
 
-use super::objects::LARGEST;
 use super::pack::{Pack, Stored, delta};
 use super::parse::Kind;
 use super::{GitError, Objects};
@@ -79,7 +78,7 @@ impl<'a> Reader<'a> {
             if let Some(found) = self.known(place(at)) {
                 break found;
             }
-            let entry = pack.entry(at).ok().filter(|e| e.size <= LARGEST)?;
+            let entry = pack.entry(at).ok().filter(|e| e.size <= pack.most())?;
             match entry.stored {
                 Stored::Whole(kind) => {
                     let mut bytes = Vec::new();
@@ -101,7 +100,7 @@ impl<'a> Reader<'a> {
         };
         while let Some((at, entry)) = chain.pop() {
             pack.inflate(&entry, &mut self.tool, &mut self.delta).ok()?;
-            delta::sizes(&self.delta).filter(|(_, result, _)| *result <= LARGEST)?;
+            delta::sizes(&self.delta).filter(|(_, result, _)| *result <= pack.most())?;
             let mut out = Vec::new();
             delta::apply(&bytes, &self.delta, &mut out).ok()?;
             bytes = self.keep(place(at), (kind, Arc::new(out))).1;

@@ -11,8 +11,8 @@ const LEAST_DIGITS: usize = 4;
 const ALIKE: usize = 4096;
 /// Of those, how many an error names.
 const NAMED: usize = 8;
-/// Tags of tags that are followed.
-const TAGS: usize = 100;
+/// Tags of tags that are followed: more than anybody makes, and an end where a damaged pack leads in a ring.
+const TAGS: usize = 100_000;
 /// Where a short name of a ref is looked for, in git's order.
 const RULES: &[(&str, &str)] = &[
     ("", ""),

@@ -1,8 +1,7 @@
 //! One directory of objects and its packs.
 
-use super::file;
-use super::objects::{loose_objects, loose_path};
 use super::pack::{MultiIndex, Pack};
+use super::{file, loose};
 use crate::model::{ObjectId, Provenance, RawPath, SkipReason, Skipped};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,13 +20,13 @@ pub struct Store {
 impl Store {
     /// Whether an object is in this directory.
     pub fn contains(&self, id: &ObjectId) -> bool {
-        self.packs.iter().any(|p| p.find(id).is_some()) || loose_path(&self.path, id).exists()
+        self.packs.iter().any(|p| p.find(id).is_some()) || loose::path(&self.path, id).exists()
     }
 
     /// Every object of this directory, sorted.
     pub fn ids(&self) -> Vec<ObjectId> {
         let mut ids: Vec<_> = self.packs.iter().flat_map(|p| (0..p.len()).map(|at| p.id(at))).collect();
-        ids.extend(loose_objects(&self.path).into_iter().map(|(id, _)| id));
+        ids.extend(loose::list(&self.path).into_iter().map(|(id, _)| id));
         ids.sort();
         ids.dedup();
         ids
@@ -52,6 +51,9 @@ impl Store {
         for path in paths.iter().filter(|p| is(p, "pack")) {
             match Pack::without_index(path) {
                 Ok(mut pack) => {
+                    if let Err(detail) = pack.check_head() {
+                        broken.push(skipped(path, detail));
+                    }
                     if pack.take_index().is_err() {
                         unnamed.push(store.packs.len());
                     }

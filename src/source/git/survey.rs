@@ -1,20 +1,24 @@
 //! A first look at every object of a repository, each stretch of text once. What it points at is
 //! read again, under its paths.
 
+use super::Objects;
 use super::file;
 use super::history::pseudo;
-use super::objects::{Objects, loose, loose_objects};
-use super::pack::{Entry, Graph, Pack, Visited, Visitor, walk};
+use super::loose::{self, Stream};
+use super::pack::{Entry, Graph, LARGE, Pack, Visited, Visitor, walk};
 use super::parse::{Kind, Mode, entries};
 use super::reuse::Seen;
 use crate::model::{ObjectId, Provenance, RawPath, Sink, SkipReason, Skipped, Window};
-use ahash::AHashSet;
+use ahash::{AHashSet, RandomState};
 use flate2::bufread::ZlibDecoder;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Names that are remembered to have been looked at.
+const NAMES: usize = 1 << 22;
 
 /// What the first look pointed at.
 #[derive(Debug, Default)]
@@ -32,7 +36,12 @@ pub enum Content<'a> {
     /// Its bytes.
     Bytes(&'a [u8]),
     /// It is too large for memory: each call opens it anew.
-    Large(&'a dyn Fn() -> Box<dyn Read + 'a>),
+    Large {
+        /// Its length in bytes.
+        size: u64,
+        /// Opens it.
+        open: &'a dyn Fn() -> Box<dyn Read + 'a>,
+    },
 }
 
 /// Takes commits and tags as they pass.
@@ -47,6 +56,10 @@ pub struct Survey<'a> {
     jobs: usize,
     most: u64,
     found: Mutex<Surveyed>,
+    /// What cannot be read where it was looked for; each is dealt with once.
+    lost: Mutex<AHashSet<ObjectId>>,
+    /// Of that, what stands elsewhere too.
+    beside: Mutex<BTreeMap<ObjectId, Kind>>,
 }
 
 impl<'a> Survey<'a> {
@@ -56,15 +69,15 @@ impl<'a> Survey<'a> {
         objects.broken().iter().for_each(|skipped| sink.skipped(skipped.clone()));
         let packs: Vec<&Pack> = objects.stores().iter().flat_map(|s| &s.packs).collect();
         let graphs: Vec<(&Pack, Graph)> = packs.iter().map(|p| (*p, Graph::new(p))).collect();
-        let survey = |loose| Survey { objects, graphs, loose, sink, jobs, most, found: Mutex::default() };
-        let mut loose: Vec<_> = objects.stores().iter().flat_map(|s| loose_objects(&s.path)).collect();
+        let mut loose: Vec<_> = objects.stores().iter().flat_map(|s| loose::list(&s.path)).collect();
         loose.sort();
         loose.dedup_by(|a, b| a.0 == b.0);
         loose.retain(|(id, _)| objects.packed(id).is_none());
-        let survey = survey(loose);
+        let (found, lost, beside) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let survey = Survey { objects, graphs, loose, sink, jobs, most, found, lost, beside };
         for (pack, graph) in &survey.graphs {
             for &(node, why) in graph.broken() {
-                survey.lost(pack.id(graph.position(node)), why);
+                survey.lost(Some(pack), pack.id(graph.position(node)), why);
             }
             if u64::from(pack.claimed()) > graph.len() as u64 {
                 survey.skip(
@@ -94,39 +107,47 @@ impl<'a> Survey<'a> {
             walk(pack, graph, None, self.jobs, &contents);
             walk(pack, graph, None, self.jobs, &texts);
         }
-        self.each_loose(&|id, object| match object.kind {
-            Kind::Blob => {
-                contents.content(id, &object.bytes);
-            }
-            kind if is_text(kind) => text(id, kind, &object.bytes),
-            _ => {}
+        self.each_loose(&|kind| kind != Kind::Tree, &|id, kind, content| match content {
+            Content::Bytes(bytes) if kind == Kind::Blob => contents.content(id, bytes),
+            Content::Bytes(bytes) => text(id, kind, bytes),
+            Content::Large { size, .. } => contents.beyond(id, size),
+        });
+        self.each_beside(&|id, kind, bytes| match kind {
+            Kind::Blob => contents.content(id, bytes),
+            Kind::Commit | Kind::Tag => text(id, kind, bytes),
+            Kind::Tree => {}
         });
     }
 
     /// Looks at the names in every tree, and notes those blobs that rules want by their name.
     pub fn names(&self) {
-        let names: Mutex<AHashSet<Box<[u8]>>> = Mutex::default();
-        let wanted = Mutex::new(BTreeSet::new());
+        let hasher = RandomState::new();
+        let known: Mutex<AHashSet<u64>> = Mutex::default();
         self.each_tree(&|tree: &Visited<'_>| {
-            let mut known = lock(&names);
+            let mut fresh = Vec::new();
             let mut list = entries(tree.bytes);
-            for entry in list.by_ref() {
-                if !known.contains(entry.name) {
-                    known.insert(entry.name.into());
+            {
+                let mut known = lock(&known);
+                for entry in list.by_ref() {
+                    if known.insert(hasher.hash_one(entry.name)) {
+                        fresh.push(entry.name);
+                    }
+                    if matches!(entry.mode, Mode::File | Mode::Link) && self.sink.wants_name(entry.name) {
+                        lock(&self.found).blobs.insert(entry.id);
+                    }
                 }
-                if matches!(entry.mode, Mode::File | Mode::Link) && self.sink.wants_name(entry.name) {
-                    lock(&wanted).insert(entry.id);
+                // Whoever makes up names without end has them looked at twice, and costs no memory.
+                if known.len() > NAMES {
+                    known.clear();
                 }
+            }
+            for name in fresh.into_iter().filter(|n| self.is_hot(n)) {
+                lock(&self.found).names.insert(name.to_vec());
             }
             if list.broken {
-                self.lost(tree.id, "its entries do not parse");
+                self.damaged(tree.id, "its entries do not parse");
             }
         });
-        let names = names.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let hot: BTreeSet<Vec<u8>> = names.iter().filter(|n| self.is_hot(n)).map(|n| n.to_vec()).collect();
-        let mut found = lock(&self.found);
-        found.names = hot;
-        found.blobs.append(&mut lock(&wanted));
     }
 
     /// Visits every tree.
@@ -135,9 +156,14 @@ impl<'a> Survey<'a> {
         for (pack, graph) in &self.graphs {
             walk(pack, graph, None, self.jobs, &trees);
         }
-        self.each_loose(&|id, object| {
-            if object.kind == Kind::Tree {
-                take(&Visited { node: 0, id, kind: Kind::Tree, bytes: &object.bytes });
+        self.each_loose(&|kind| kind == Kind::Tree, &|id, kind, content| {
+            if let Content::Bytes(bytes) = content {
+                take(&Visited { node: 0, id, kind, bytes });
+            }
+        });
+        self.each_beside(&|id, kind, bytes| {
+            if kind == Kind::Tree {
+                take(&Visited { node: 0, id, kind, bytes });
             }
         });
     }
@@ -164,9 +190,10 @@ impl<'a> Survey<'a> {
             }
             walk(pack, graph, Some(&needed), self.jobs, &blobs);
         }
-        self.each_loose(&|id, object| {
-            if object.kind == Kind::Blob {
-                once(id, Content::Bytes(&object.bytes));
+        self.each_loose(&|kind| kind == Kind::Blob, &|id, _, content| once(id, content));
+        self.each_beside(&|id, kind, bytes| {
+            if kind == Kind::Blob {
+                once(id, Content::Bytes(bytes));
             }
         });
     }
@@ -189,7 +216,32 @@ impl<'a> Survey<'a> {
         lock(&self.found)
     }
 
-    fn each_loose(&self, take: &(dyn Fn(ObjectId, super::Object) + Sync)) {
+    /// Gives the loose objects of the wanted kinds; large blobs as streams.
+    fn each_loose(
+        &self,
+        wants: &(dyn Fn(Kind) -> bool + Sync),
+        take: &(dyn Fn(ObjectId, Kind, Content<'_>) + Sync),
+    ) {
+        let one = |id: ObjectId, path: &Path| -> Result<(), String> {
+            let open = || Stream::loose(file::open_own(path).map_err(|e| e.to_string())?);
+            let stream = open()?;
+            let (kind, size) = (stream.kind, stream.size);
+            if !wants(kind) {
+                return Ok(());
+            }
+            if kind == Kind::Blob && size > LARGE {
+                let again = || match open() {
+                    Ok(stream) => Box::new(stream.bytes()) as Box<dyn Read>,
+                    Err(why) => Box::new(Failed(why)),
+                };
+                take(id, kind, Content::Large { size, open: &again });
+                return Ok(());
+            }
+            let file = file::open_own(path).map_err(|e| e.to_string())?;
+            let object = loose::read(file)?;
+            take(id, kind, Content::Bytes(&object.bytes));
+            Ok(())
+        };
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.min(self.loose.len()) {
@@ -198,9 +250,8 @@ impl<'a> Survey<'a> {
                         if self.sink.stopped() {
                             return;
                         }
-                        match file::open_own(path).map_err(|e| e.to_string()).and_then(loose) {
-                            Ok(object) => take(*id, object),
-                            Err(why) => self.lost(*id, &why),
+                        if let Err(why) = one(*id, path) {
+                            self.lost(None, *id, &why);
                         }
                     }
                 });
@@ -220,23 +271,45 @@ impl<'a> Survey<'a> {
         self.skip(RawPath::new(format!("object {id}").as_bytes()), SkipReason::Broken, why.to_owned());
     }
 
-    fn lost(&self, id: ObjectId, why: &str) {
-        // Another copy may be whole; only what cannot be read at all is lost.
-        match self.objects.read(&id) {
-            Ok(object) if object.kind == Kind::Blob => {
-                lock(&self.found).blobs.insert(id);
-            }
-            Ok(object) if object.kind != Kind::Tree => {
-                lock(&self.found).texts.insert(id);
-            }
-            _ => {
-                self.skip(RawPath::new(format!("object {id}").as_bytes()), SkipReason::Broken, why.to_owned())
+    /// Takes note of an object that cannot be read where it stands. Asked for it by name, each link
+    /// of a chain would be followed down to the same damage: only other places are tried.
+    fn lost(&self, pack: Option<&Pack>, id: ObjectId, why: &str) {
+        if !lock(&self.lost).insert(id) {
+            return;
+        }
+        let beside = match pack {
+            Some(pack) => self.objects.read_beside(pack, &id),
+            None => self.objects.read(&id),
+        };
+        // Only what cannot be read at all is lost.
+        match beside {
+            Ok(object) => drop(lock(&self.beside).insert(id, object.kind)),
+            Err(_) => self.damaged(id, why),
+        }
+    }
+
+    /// Gives what is damaged where it was looked for and stands elsewhere too.
+    fn each_beside(&self, take: &dyn Fn(ObjectId, Kind, &[u8])) {
+        let list = lock(&self.beside).clone();
+        for (id, kind) in list {
+            match self.objects.read(&id) {
+                Ok(object) => take(id, kind, &object.bytes),
+                Err(error) => self.damaged(id, &error.to_string()),
             }
         }
     }
 
     fn skip(&self, path: RawPath, reason: SkipReason, detail: String) {
         self.sink.skipped(Skipped { provenance: Provenance::file(path), reason, detail });
+    }
+}
+
+/// What could be opened once and not again.
+struct Failed(String);
+
+impl Read for Failed {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other(self.0.clone()))
     }
 }
 
@@ -256,6 +329,14 @@ struct Contents<'s, 'a> {
 }
 
 impl Contents<'_, '_> {
+    /// Has one read again that is too large for a first look.
+    fn beyond(&self, id: ObjectId, size: u64) {
+        if !self.survey.is_too_large(id, size) {
+            self.survey.sink.looked(1, size);
+            lock(&self.survey.found).blobs.insert(id);
+        }
+    }
+
     fn content(&self, id: ObjectId, bytes: &[u8]) {
         if self.survey.is_too_large(id, bytes.len() as u64) {
             return;
@@ -276,20 +357,12 @@ impl Visitor for Contents<'_, '_> {
         self.content(object.id, object.bytes);
     }
 
-    fn large(&self, _: &Pack, entry: &Entry, id: ObjectId, kind: Kind) {
-        if kind == Kind::Blob {
-            if self.survey.is_too_large(id, entry.size) {
-                return;
-            }
-            self.survey.sink.looked(1, entry.size);
-            lock(&self.survey.found).blobs.insert(id);
-        } else {
-            self.survey.lost(id, "it is larger than the bound");
-        }
+    fn large(&self, _: &Pack, entry: &Entry, id: ObjectId, _: Kind) {
+        self.beyond(id, entry.size);
     }
 
-    fn broken(&self, id: ObjectId, why: &str) {
-        self.survey.lost(id, why);
+    fn broken(&self, pack: &Pack, id: ObjectId, why: &str) {
+        self.survey.lost(Some(pack), id, why);
     }
 
     fn other(&self, id: &ObjectId) -> Option<(Kind, Vec<u8>)> {
@@ -319,16 +392,18 @@ impl<F: Fn(&Visited<'_>) + Sync> Visitor for Each<'_, '_, F> {
 
     fn large(&self, pack: &Pack, entry: &Entry, id: ObjectId, kind: Kind) {
         let mut bytes = Vec::new();
-        match pack.inflate(entry, &mut libdeflater::Decompressor::new(), &mut bytes) {
-            Ok(()) => {
-                (self.take)(&Visited { node: 0, id, kind, bytes: &bytes });
-            }
-            Err(why) => self.survey.lost(id, why),
+        let made = match entry.size > pack.most() {
+            true => Err("it takes more memory than an object of such a pack may"),
+            false => pack.inflate(entry, &mut libdeflater::Decompressor::new(), &mut bytes),
+        };
+        match made {
+            Ok(()) => (self.take)(&Visited { node: 0, id, kind, bytes: &bytes }),
+            Err(why) => self.survey.lost(Some(pack), id, why),
         }
     }
 
-    fn broken(&self, id: ObjectId, why: &str) {
-        self.survey.lost(id, why);
+    fn broken(&self, pack: &Pack, id: ObjectId, why: &str) {
+        self.survey.lost(Some(pack), id, why);
     }
 
     fn other(&self, id: &ObjectId) -> Option<(Kind, Vec<u8>)> {
@@ -358,15 +433,11 @@ impl Visitor for Blobs<'_, '_> {
     fn large(&self, pack: &Pack, entry: &Entry, id: ObjectId, _: Kind) {
         let data = pack.bytes().get(entry.data..).unwrap_or_default();
         let open = || Box::new(ZlibDecoder::new(data).take(entry.size)) as Box<dyn Read + '_>;
-        (self.take)(id, Content::Large(&open));
+        (self.take)(id, Content::Large { size: entry.size, open: &open });
     }
 
-    fn broken(&self, id: ObjectId, why: &str) {
-        // Another copy, loose or in another pack, may be whole.
-        match self.survey.objects.read(&id) {
-            Ok(object) => (self.take)(id, Content::Bytes(&object.bytes)),
-            Err(_) => self.survey.damaged(id, why),
-        }
+    fn broken(&self, pack: &Pack, id: ObjectId, why: &str) {
+        self.survey.lost(Some(pack), id, why);
     }
 
     fn other(&self, id: &ObjectId) -> Option<(Kind, Vec<u8>)> {

@@ -24,6 +24,35 @@ pub(super) struct Closure {
     entries: Vec<Vec<Relevant>>,
 }
 
+/// Rounds after which the trees above are gathered by what they hold, not one level a round: folders
+/// of people lie less deep.
+const ROUNDS: usize = 24;
+/// Pairs of trees that are kept for that. Were there more, the rounds would go on.
+const PAIRS: usize = 4 << 20;
+
+/// The trees above those of `closure`.
+fn above(closure: &Closure, all_trees: &mut AllTrees<'_>) -> Vec<ObjectId> {
+    let mut pairs: Vec<(ObjectId, ObjectId)> = Vec::new();
+    all_trees(&mut |id, bytes| {
+        if pairs.len() < PAIRS && !closure.numbers.contains_key(&id) {
+            pairs.extend(parse::entries(bytes).filter(|e| e.mode == Mode::Tree).map(|e| (e.id, id)));
+        }
+    });
+    pairs.sort_unstable();
+    pairs.dedup();
+    let mut found: AHashSet<ObjectId> = AHashSet::new();
+    let mut open = closure.ids.clone();
+    while let Some(tree) = open.pop() {
+        let from = pairs.partition_point(|p| p.0 < tree);
+        for (_, id) in pairs[from..].iter().take_while(|p| p.0 == tree) {
+            if found.insert(*id) {
+                open.push(*id);
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
 /// What stands somewhere below a tree.
 #[derive(Default)]
 pub(super) struct Below {
@@ -41,7 +70,10 @@ impl Closure {
         // One look-up for each entry: nearly none of them leads anywhere.
         let mut ids: AHashSet<ObjectId> = wanted.blobs.iter().copied().collect();
         let names: AHashSet<&[u8]> = wanted.names.iter().map(Vec::as_slice).collect();
-        loop {
+        for round in 0.. {
+            if round == ROUNDS {
+                ids.extend(above(&closure, all_trees));
+            }
             let before = closure.ids.len();
             all_trees(&mut |id, bytes| {
                 let entries = parse::entries(bytes)
@@ -50,7 +82,7 @@ impl Closure {
                     .map(|e| Relevant {
                         name: e.name.into(),
                         blob: wanted.blobs.contains(&e.id).then_some(e.id),
-                        tree: (e.mode == Mode::Tree && closure.numbers.contains_key(&e.id)).then_some(e.id),
+                        tree: (e.mode == Mode::Tree && ids.contains(&e.id)).then_some(e.id),
                         named: names.contains(e.name),
                     })
                     .filter(|r| r.blob.is_some() || r.tree.is_some() || r.named)
@@ -70,9 +102,10 @@ impl Closure {
             });
             // In the last round nothing joined, so that it saw all entries of all that had.
             if closure.ids.len() == before {
-                return closure;
+                break;
             }
         }
+        closure
     }
 
     pub(super) fn len(&self) -> usize {

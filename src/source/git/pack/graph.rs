@@ -81,13 +81,25 @@ impl Graph {
         graph
     }
 
-    /// Counts what no root leads to: deltas against each other, or against what is broken.
+    /// Counts what no root leads to: deltas against each other, or against what is broken. Puts of
+    /// each node's children that one last from which most is made: whoever goes depth first then
+    /// comes back to few nodes only, however deep the deltas are.
     fn cut_off(&mut self) {
         let mut seen = vec![false; self.offsets.len()];
-        let mut open: Vec<u32> = self.roots.clone();
-        while let Some(node) = open.pop() {
+        let mut order: Vec<u32> = self.roots.clone();
+        let mut next = 0;
+        while let Some(&node) = order.get(next) {
             seen[node as usize] = true;
-            open.extend_from_slice(self.children(node));
+            order.extend_from_slice(self.children(node));
+            next += 1;
+        }
+        let mut weight = vec![1u32; self.offsets.len()];
+        for &node in order.iter().rev() {
+            let range = self.first[node as usize] as usize..self.first[node as usize + 1] as usize;
+            self.children[range].sort_by_key(|&child| weight[child as usize]);
+            if let Some(parent) = self.parent(node) {
+                weight[parent as usize] += weight[node as usize];
+            }
         }
         self.broken.iter().for_each(|(node, _)| seen[*node as usize] = true);
         let lost = (0..seen.len()).filter(|&n| !seen[n]);

@@ -14,6 +14,7 @@ pub use midx::MultiIndex;
 pub use walk::{LARGE, Visited, Visitor, walk};
 
 use super::file;
+use super::objects::LARGEST;
 use super::parse::Kind;
 use crate::model::ObjectId;
 use libdeflater::Decompressor;
@@ -28,12 +29,19 @@ const CHAIN: usize = 10_000;
 const TRAILER: usize = 20;
 /// DEFLATE cannot unfold one byte to more than this.
 const RATIO: u64 = 1100;
+/// Bytes that an object may take in memory for each byte of its pack. Real packs that hold large
+/// objects are large themselves; a bomb is not.
+const SHOWN: u64 = 32;
+/// Bytes that an object of any pack may take in memory.
+const LEAST: u64 = 16 << 20;
 
 /// A pack, mapped, and the names of what it holds.
 #[derive(Debug)]
 pub struct Pack {
     path: PathBuf,
     pack: Mmap,
+    /// Where its entries end.
+    end: usize,
     names: Names,
 }
 
@@ -78,6 +86,7 @@ impl Pack {
     /// What is wrong, in words.
     pub fn open(path: &Path) -> Result<Self, String> {
         let mut pack = Pack::without_index(path)?;
+        pack.check_head()?;
         pack.take_index().map_err(|e| format!("its index: {e}"))?;
         Ok(pack)
     }
@@ -88,11 +97,19 @@ impl Pack {
     /// What is wrong, in words.
     pub(in crate::source::git) fn without_index(path: &Path) -> Result<Self, String> {
         let pack = map(path)?;
-        let version = pack.get(4..8).map(|v| v[3]);
-        if !pack.starts_with(b"PACK\0\0\0") || !matches!(version, Some(2 | 3)) {
-            return Err("it does not begin as a pack does".to_owned());
+        let end = pack.len().saturating_sub(TRAILER);
+        Ok(Pack { path: path.to_owned(), pack, end, names: Names::Made(Table::default()) })
+    }
+
+    /// Reads how it begins. Behind a damaged head all entries may still be whole.
+    ///
+    /// # Errors
+    /// It does not begin as a pack does.
+    pub(in crate::source::git) fn check_head(&self) -> Result<(), String> {
+        match self.pack.get(..8) {
+            Some(b"PACK\0\0\0\x02" | b"PACK\0\0\0\x03") => Ok(()),
+            _ => Err("it does not begin as a pack does".to_owned()),
         }
-        Ok(Pack { path: path.to_owned(), pack, names: Names::Made(Table::default()) })
     }
 
     /// Takes the names from the index beside it.
@@ -133,6 +150,10 @@ impl Pack {
             self.names = Names::Made(table);
             return None;
         }
+        if !is_sealed(&self.pack) {
+            // A pack that was cut has no checksum behind its last entry.
+            self.end = self.pack.len();
+        }
         let rebuilt = rebuild::rebuild(self);
         self.names = Names::Made(rebuilt.table);
         rebuilt.lost
@@ -140,7 +161,7 @@ impl Pack {
 
     /// Where its entries end.
     fn end(&self) -> usize {
-        self.pack.len().saturating_sub(TRAILER)
+        self.end
     }
 
     /// The file.
@@ -164,6 +185,12 @@ impl Pack {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Most bytes that one of its objects may take in memory, so that a small pack costs little
+    /// whatever it claims. Whole objects beyond it can still be read as streams.
+    pub fn most(&self) -> u64 {
+        (self.pack.len() as u64).saturating_mul(SHOWN).clamp(LEAST, LARGEST)
     }
 
     /// How many objects its own head claims.
@@ -304,20 +331,16 @@ impl Pack {
     /// that is not in this pack.
     ///
     /// # Errors
-    /// What is wrong, in words.
-    pub fn read(
-        &self,
-        offset: u64,
-        most: u64,
-        other: &Elsewhere<'_>,
-    ) -> Result<(Kind, Vec<u8>), &'static str> {
+    /// What is wrong, in words; that it is larger than [`Pack::most`] among it.
+    pub fn read(&self, offset: u64, other: &Elsewhere<'_>) -> Result<(Kind, Vec<u8>), &'static str> {
+        let most = self.most();
         let mut chain = Vec::new();
         let mut tool = Decompressor::new();
         let mut at = offset;
         let (kind, mut base) = loop {
             let entry = self.entry(at)?;
             if entry.size > most {
-                return Err("it is larger than the bound");
+                return Err(TOO_LARGE);
             }
             match entry.stored {
                 Stored::Whole(kind) => {
@@ -345,7 +368,7 @@ impl Pack {
         while let Some(entry) = chain.pop() {
             self.inflate(&entry, &mut tool, &mut delta)?;
             if delta::sizes(&delta).is_some_and(|(_, result, _)| result > most) {
-                return Err("it is larger than the bound");
+                return Err(TOO_LARGE);
             }
             delta::apply(&base, &delta, &mut out)?;
             std::mem::swap(&mut base, &mut out);
@@ -353,6 +376,8 @@ impl Pack {
         Ok((kind, base))
     }
 }
+
+const TOO_LARGE: &str = "it takes more memory than an object of such a pack may";
 
 /// Whether a file ends in the checksum of what stands before it.
 fn is_sealed(bytes: &[u8]) -> bool {

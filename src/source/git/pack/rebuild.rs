@@ -5,7 +5,6 @@
 use super::table::Table;
 use super::{Entry, Pack, Stored, delta};
 use crate::model::ObjectId;
-use crate::source::git::objects::LARGEST;
 use crate::source::git::parse::Kind;
 use flate2::{Decompress, FlushDecompress, Status};
 use libdeflater::Decompressor;
@@ -256,7 +255,7 @@ impl<'a> Family<'a> {
     fn whole(&self, root: u32) -> Option<Vec<u8>> {
         let entry = &self.found[root as usize].entry;
         let mut out = Vec::new();
-        if entry.size > LARGEST || !self.spend(entry.size) {
+        if entry.size > self.pack.most() || !self.spend(entry.size) {
             return None;
         }
         self.pack.inflate(entry, &mut Decompressor::new(), &mut out).ok()?;
@@ -266,12 +265,12 @@ impl<'a> Family<'a> {
     fn apply(&self, entry: u32, base: &[u8], tool: &mut Decompressor) -> Option<Vec<u8>> {
         let entry = &self.found[entry as usize].entry;
         let (mut delta, mut out) = (Vec::new(), Vec::new());
-        if entry.size > LARGEST || !self.spend(entry.size) {
+        if entry.size > self.pack.most() || !self.spend(entry.size) {
             return None;
         }
         self.pack.inflate(entry, tool, &mut delta).ok()?;
         let (_, result, _) = delta::sizes(&delta)?;
-        if result > LARGEST || !self.spend(result) {
+        if result > self.pack.most() || !self.spend(result) {
             return None;
         }
         delta::apply(base, &delta, &mut out).ok()?;

@@ -10,6 +10,7 @@ use crate::model::{
 use crate::source::git::commits::Commits;
 use crate::source::git::diff::{self, Trees};
 use crate::source::git::history::{Again, pseudo};
+use crate::source::git::pack::LARGE;
 use crate::source::git::parse::{Kind, Mode};
 use crate::source::git::reader::family;
 use crate::source::git::reuse::Seen;
@@ -126,7 +127,7 @@ impl Pusher<'_> {
         }
         let (kind, text) = match reader.read(&new.id) {
             Ok(object) => object,
-            Err(error) => return self.skip(new, error.reason(), error.to_string()),
+            Err(error) => return self.large(new, head, &error),
         };
         if kind != Kind::Blob {
             let what = format!("the folder that holds it says that it is a file; it is a {kind}");
@@ -142,21 +143,48 @@ impl Pusher<'_> {
         if paths.is_empty() {
             return self.sink.looked(1, size);
         }
-        let at_head = new.paths().any(|path| head.at(path) == Some(new.id));
         let again = Again(self.sink);
-        for (i, path) in paths.into_iter().enumerate() {
-            let mut origin = self.origin(Held::Blob, new.id, new.commit, at_head);
-            if i == 0 {
-                origin.also_at = new.paths().filter(|p| *p != path).cloned().collect();
-                origin.also_at.sort();
-            }
-            let provenance = provenance(place(new.id, path), origin);
+        for (i, provenance) in self.places(new, &paths, head).into_iter().enumerate() {
             let sink: &dyn Sink = if i == 0 { self.sink } else { &again };
             match new.link {
                 true => sink.blob(Blob::whole(&text, provenance)),
                 false => bytes::push(&text, &provenance, self.options, sink),
             }
         }
+    }
+
+    /// Pushes a blob piece by piece that is too large for memory. `error` says why it was not read whole.
+    fn large(&self, new: &New, head: &mut Head<'_>, error: &GitError) {
+        let open = || self.objects.stream(&new.id).filter(|s| s.kind == Kind::Blob && s.size > LARGE);
+        let Some(size) = open().map(|stream| stream.size) else {
+            return self.skip(new, error.reason(), error.to_string());
+        };
+        if size > self.options.max_file_size {
+            return self.skip(new, SkipReason::TooLarge, format!("{size} bytes"));
+        }
+        let paths: Vec<&RawPath> = new.paths().collect();
+        let again = Again(self.sink);
+        for (i, provenance) in self.places(new, &paths, head).into_iter().enumerate() {
+            let sink: &dyn Sink = if i == 0 { self.sink } else { &again };
+            match open() {
+                Some(stream) => bytes::stream(&mut stream.bytes(), &provenance, self.options, sink),
+                None => self.skip(new, error.reason(), error.to_string()),
+            }
+        }
+    }
+
+    /// The places of a blob under some of its paths; the first names all others.
+    fn places(&self, new: &New, paths: &[&RawPath], head: &mut Head<'_>) -> Vec<Arc<Provenance>> {
+        let at_head = new.paths().any(|path| head.at(path) == Some(new.id));
+        let one = |(i, path): (usize, &&RawPath)| {
+            let mut origin = self.origin(Held::Blob, new.id, new.commit, at_head);
+            if i == 0 {
+                origin.also_at = new.paths().filter(|p| p != path).cloned().collect();
+                origin.also_at.sort();
+            }
+            provenance(place(new.id, path), origin)
+        };
+        paths.iter().enumerate().map(one).collect()
     }
 
     /// Counts a blob that was not read, or not whole.
