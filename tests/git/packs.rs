@@ -39,7 +39,12 @@ fn objects(lab: &Lab) -> Objects {
 }
 
 fn found(lab: &Lab, end: &str) -> Vec<PathBuf> {
-    let list = fs::read_dir(lab.path("a/.git/objects/pack")).unwrap();
+    found_in(lab, "a/.git/objects/pack", end)
+}
+
+/// The files of a folder whose names end so, made writable.
+pub(crate) fn found_in(lab: &Lab, folder: &str, end: &str) -> Vec<PathBuf> {
+    let list = fs::read_dir(lab.path(folder)).unwrap();
     let mut found: Vec<PathBuf> = list.map(|e| e.unwrap().path()).collect();
     found.retain(|p| p.extension().is_some_and(|e| e == end));
     found.sort();
