@@ -10,6 +10,7 @@ mod dags;
 mod damage;
 mod forge;
 mod history;
+mod hostile;
 mod index;
 mod made;
 mod oracle;
