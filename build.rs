@@ -11,8 +11,15 @@ mod model {
     mod grade;
     pub use grade::{Class, Confidence, Severity};
 }
-#[path = "src/call/mod.rs"]
-mod call;
+#[path = "src/call"]
+mod call {
+    mod expect;
+    mod operation;
+    mod request;
+    pub use expect::*;
+    pub use operation::*;
+    pub use request::*;
+}
 #[path = "src/rule"]
 mod rule {
     pub mod analyse;
@@ -24,7 +31,13 @@ mod rule {
 fn main() {
     println!("cargo::rerun-if-changed=rules");
     println!("cargo::rerun-if-changed=build.rs");
-    for room in ["src/call", "src/rule", "src/model/grade.rs"] {
+    for room in [
+        "src/call/expect.rs",
+        "src/call/operation.rs",
+        "src/call/request.rs",
+        "src/rule",
+        "src/model/grade.rs",
+    ] {
         println!("cargo::rerun-if-changed={room}");
     }
     let out = env::var("OUT_DIR").expect("because cargo sets it");

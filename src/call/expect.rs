@@ -1,15 +1,28 @@
-//! What an answer means.
+//! What an answer means, as a rule file states it.
 
 use super::Request;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// The native probes that a rule may name: checks of a credential that no HTTP data can express.
+pub const PROBES: &[&str] =
+    &["aws-sts", "google-service-account", "mongodb", "mysql", "postgres", "redis", "smtp", "ssh"];
 
 /// How a provider proves whether a credential works.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verify {
     /// The call.
-    pub request: Request,
+    #[serde(default)]
+    pub request: Option<Request>,
+    /// Name of a native probe, where HTTP data does not reach: a database login, a signed token. Stands in the
+    /// place of the request and of all expectations.
+    #[serde(default)]
+    pub probe: Option<String>,
+    /// Set where the provider is known to answer loosely: an example (see `rule::example`) of a well-formed
+    /// credential that cannot exist. It is sent first; if it seems to work, the rule's verdicts are not used.
+    #[serde(default)]
+    pub control: Option<String>,
     /// Answers that prove it works.
     #[serde(default)]
     pub active: Vec<Expect>,
@@ -51,25 +64,6 @@ impl Expect {
     /// Whether it looks at nothing but the status.
     pub fn is_status_only(&self) -> bool {
         self.json.is_empty() && self.header.is_empty() && self.contains.is_none()
-    }
-
-    fn holds(&self, reply: &Reply, body: Option<&serde_json::Value>) -> bool {
-        self.status.contains(reply.status)
-            && self.json.iter().all(|(pointer, want)| {
-                body.and_then(|b| b.pointer(pointer)).is_some_and(|v| match v {
-                    serde_json::Value::Null => false,
-                    _ if want == "*" => true,
-                    serde_json::Value::String(s) => s == want,
-                    other => {
-                        let text = other.to_string();
-                        text == *want
-                    }
-                })
-            })
-            && self.header.iter().all(|(name, want)| {
-                reply.headers.get(name).is_some_and(|v| want == "*" || v.contains(want.as_str()))
-            })
-            && self.contains.as_ref().is_none_or(|c| reply.body.contains(c.as_str()))
     }
 }
 
@@ -113,24 +107,6 @@ pub struct Recorded {
     pub is: Judgement,
 }
 
-impl Recorded {
-    /// The answer without its judgement.
-    pub fn reply(&self) -> Reply {
-        Reply { status: self.status, headers: self.headers.clone(), body: self.body.clone() }
-    }
-}
-
-/// An answer of a provider.
-#[derive(Clone, Debug, Default)]
-pub struct Reply {
-    /// HTTP status.
-    pub status: u16,
-    /// Header fields, names in lower case.
-    pub headers: BTreeMap<String, String>,
-    /// Body as text.
-    pub body: String,
-}
-
 /// What one answer proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -143,48 +119,4 @@ pub enum Judgement {
     Inactive,
     /// Nothing.
     Unknown,
-}
-
-impl Verify {
-    /// Judges an answer. If expectations of different kinds hold at once, nothing is proved.
-    pub fn judge(&self, reply: &Reply) -> Judgement {
-        let body = serde_json::from_str(&reply.body).ok();
-        let any = |list: &[Expect]| list.iter().any(|e| e.holds(reply, body.as_ref()));
-        match (any(&self.active), any(&self.restricted), any(&self.inactive)) {
-            (true, false, false) => Judgement::Active,
-            (false, true, false) => Judgement::Restricted,
-            (false, false, true) => Judgement::Inactive,
-            _ => Judgement::Unknown,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn verify() -> Verify {
-        toml::from_str(
-            r#"
-            request = { method = "GET", url = "https://api.acme.example/me" }
-            active = [{ status = 200, json = { "/id" = "*" } }]
-            inactive = [{ status = [401, 403], json = { "/error/code" = "bad_key" } }]
-            "#,
-        )
-        .expect("because the text is fixed")
-    }
-
-    fn judge(status: u16, body: &str) -> Judgement {
-        verify().judge(&Reply { status, body: body.to_owned(), ..Reply::default() })
-    }
-
-    #[test]
-    fn only_declared_answers_prove_anything() {
-        assert_eq!(judge(200, r#"{"id":7}"#), Judgement::Active);
-        assert_eq!(judge(403, r#"{"error":{"code":"bad_key"}}"#), Judgement::Inactive);
-        assert_eq!(judge(200, r#"{"id":null}"#), Judgement::Unknown);
-        assert_eq!(judge(200, "<html>welcome</html>"), Judgement::Unknown);
-        assert_eq!(judge(403, "<html>blocked</html>"), Judgement::Unknown);
-        assert_eq!(judge(429, ""), Judgement::Unknown);
-    }
 }

@@ -21,9 +21,24 @@ pub struct Request {
     /// A JSON body.
     #[serde(default)]
     pub json: Option<Body>,
+    /// Basic authentication: user and password are joined and encoded after their holes are filled.
+    #[serde(default)]
+    pub basic: Option<Basic>,
     /// A named signer for what templates cannot express, such as AWS Signature Version 4.
     #[serde(default)]
     pub signer: Option<String>,
+}
+
+/// The two parts of basic authentication (RFC 7617).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Basic {
+    /// User name; may be empty.
+    #[serde(default)]
+    pub user: String,
+    /// Password; may be empty.
+    #[serde(default)]
+    pub password: String,
 }
 
 /// A JSON body whose strings may hold holes.
@@ -37,6 +52,10 @@ impl Request {
         out.extend(self.form.iter().map(|(k, v)| (format!("form.{k}"), v.as_str())));
         if let Some(body) = &self.json {
             leaves(body, "json", &mut out);
+        }
+        if let Some(basic) = &self.basic {
+            out.push(("basic.user".to_owned(), basic.user.as_str()));
+            out.push(("basic.password".to_owned(), basic.password.as_str()));
         }
         out
     }
@@ -61,11 +80,34 @@ fn leaves<'a>(value: &'a Body, at: &str, out: &mut Vec<(String, &'a str)>) {
     }
 }
 
-/// The names in the `{{ … }}` holes of a template, or what is wrong with it. A hole is a name,
-/// optionally piped through `base64` or `urlencode`; other text between braces is refused, so that
-/// a slip cannot be sent to a provider.
-pub fn holes(template: &str) -> Result<Vec<&str>, String> {
-    let mut names = Vec::new();
+/// A piece of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// Text that is sent as it stands.
+    Text(&'a str),
+    /// A name to be filled in, through filters from left to right.
+    Hole {
+        /// The name.
+        name: &'a str,
+        /// The filters.
+        filters: Vec<Filter>,
+    },
+}
+
+/// What a hole may do to its value. Escaping is not among them: the place of a hole decides it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// Standard base64 with padding.
+    Base64,
+}
+
+/// Takes a template apart, or says what is wrong with it. A hole is a name, optionally piped through `base64`;
+/// other text between braces is refused, so that a slip cannot be sent to a provider.
+///
+/// # Errors
+/// A sentence for the author of the rule.
+pub fn pieces(template: &str) -> Result<Vec<Piece<'_>>, String> {
+    let mut out = Vec::new();
     let mut rest = template;
     while let Some(at) = rest.find("{{") {
         let inner = &rest[at + 2..];
@@ -76,20 +118,33 @@ pub fn holes(template: &str) -> Result<Vec<&str>, String> {
         {
             return Err(format!("`{{{{{}}}}}` in `{template}` is not a name", &inner[..end]));
         }
-        for filter in parts {
-            if !matches!(filter, "base64" | "urlencode") {
-                return Err(format!(
-                    "`{template}` uses the filter `{filter}`; there are base64 and urlencode"
-                ));
-            }
-        }
-        names.push(name);
+        let filters = parts.map(|filter| match filter {
+            "base64" => Ok(Filter::Base64),
+            _ => Err(format!("`{template}` uses the filter `{filter}`; there is base64")),
+        });
+        out.push(Piece::Text(&rest[..at]));
+        out.push(Piece::Hole { name, filters: filters.collect::<Result<_, _>>()? });
         rest = &inner[end + 2..];
     }
     if rest.contains("}}") {
         return Err(format!("`{template}` has `}}}}` without `{{{{`"));
     }
-    Ok(names)
+    out.push(Piece::Text(rest));
+    Ok(out)
+}
+
+/// The names in the holes of a template.
+///
+/// # Errors
+/// As [`pieces`].
+pub fn holes(template: &str) -> Result<Vec<&str>, String> {
+    Ok(pieces(template)?
+        .into_iter()
+        .filter_map(|p| match p {
+            Piece::Hole { name, .. } => Some(name),
+            Piece::Text(_) => None,
+        })
+        .collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The rule file as it is written. Unknown fields are errors.
 
-use crate::call::Verify;
+use crate::call::{Revoke, Verify};
 use crate::model::{Class, Confidence, Severity};
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,9 @@ pub struct Rule {
     /// How to tell whether it works.
     #[serde(default)]
     pub verify: Option<Verify>,
+    /// How to switch it off.
+    #[serde(default)]
+    pub revoke: Option<Revoke>,
 }
 
 /// Words near a match.

@@ -1,7 +1,8 @@
 //! Proves rule files: by their own examples through the whole engine, by their recorded replies,
 //! and by what can be read off them.
 
-use crate::call::{self, Verify};
+mod calls;
+
 use crate::detect::{Detector, Why, Workspace};
 use crate::rule::{self, LoadError, Rule, RuleFile, RuleSet, checksum, embedded_texts, example};
 use std::collections::BTreeMap;
@@ -142,6 +143,9 @@ impl Check {
             if let Some(verify) = &rule.verify {
                 self.verify(rule, verify, &provider.hosts);
             }
+            if let Some(revoke) = &rule.revoke {
+                self.revoke(rule, revoke, &provider.hosts);
+            }
         }
     }
 
@@ -258,74 +262,6 @@ impl Check {
             "is not reported".to_owned()
         })
     }
-
-    fn verify(&mut self, rule: &Rule, verify: &Verify, hosts: &[String]) {
-        let mut names = vec!["secret".to_owned()];
-        names.extend(groups(&rule.pattern));
-        names.extend(rule.with.iter().map(|w| w.name.clone()));
-        for (field, template) in verify.request.templates() {
-            match call::holes(template) {
-                Err(message) => self.fault(&rule.id, format!("verify: {field}: {message}")),
-                Ok(used) => {
-                    for name in used.into_iter().filter(|n| !names.iter().any(|k| k == n)) {
-                        self.fault(
-                            &rule.id,
-                            format!(
-                                "verify: {field}: nothing gives `{name}`; there are {}",
-                                names.join(", ")
-                            ),
-                        );
-                    }
-                }
-            }
-        }
-        match verify.request.host() {
-            None => self.fault(&rule.id, "verify: the URL must be https:// and a plain host"),
-            Some(host) if !hosts.iter().any(|h| covers(h, host)) => {
-                self.fault(&rule.id, format!("verify: the host `{host}` is not among the provider's hosts"));
-            }
-            Some(_) => {}
-        }
-        if verify.active.is_empty() {
-            self.fault(&rule.id, "verify: no answer proves that it works");
-        }
-        for (what, list) in [("active", &verify.active), ("inactive", &verify.inactive)] {
-            if verify.status_only.is_none() && list.iter().any(call::Expect::is_status_only) {
-                self.fault(&rule.id, format!("verify: {what} looks at the status alone; add json, header or contains, or say in status_only why there is nothing else"));
-            }
-        }
-        for (n, recorded) in verify.replies.iter().enumerate() {
-            self.report.replies += 1;
-            let judged = verify.judge(&recorded.reply());
-            if judged != recorded.is {
-                self.fault(
-                    &rule.id,
-                    format!("verify: replies[{n}] is judged {judged:?}, not {:?}", recorded.is),
-                );
-            }
-        }
-        if verify.replies.is_empty() {
-            self.fault(&rule.id, "verify: no recorded replies");
-        }
-    }
-}
-
-/// Whether a declared host covers the host of a call: the same text, or `*.` for one label.
-fn covers(declared: &str, host: &str) -> bool {
-    declared == host
-        || match (declared.strip_prefix("*."), host.split_once('.')) {
-            (Some(rest), Some((label, tail))) => !label.is_empty() && tail == rest,
-            _ => false,
-        }
-}
-
-/// The named groups of a pattern other than `secret`.
-fn groups(pattern: &str) -> Vec<String> {
-    pattern
-        .match_indices("(?<")
-        .filter_map(|(at, _)| Some(pattern[at + 3..].split_once('>')?.0.to_owned()))
-        .filter(|name| name != "secret")
-        .collect()
 }
 
 /// A seed that stays with an example, so that a check gives the same result each time.
@@ -413,14 +349,5 @@ mod tests {
             verify(&format!("{hole}active = [{{ status = 200, contains = 'id' }}]"))
                 .contains("nothing gives `password`")
         );
-    }
-
-    #[test]
-    fn hosts_are_covered_label_by_label() {
-        assert!(covers("api.acme.example", "api.acme.example"));
-        assert!(covers("*.acme.example", "eu.acme.example"));
-        for no in ["acme.example", "a.b.acme.example", "evilacme.example", "acme.example.evil"] {
-            assert!(!covers("*.acme.example", no), "{no}");
-        }
     }
 }

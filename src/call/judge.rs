@@ -1,0 +1,128 @@
+//! Judging an answer by what a rule declares. What fits nothing, or several things at once, proves nothing.
+
+use super::{Effect, Expect, Judgement, Recorded, Step, StepReply, Verify};
+use std::collections::BTreeMap;
+use std::fmt;
+use zeroize::Zeroize;
+
+/// An answer of a provider. It may echo or hold a credential: wiped when dropped, and `Debug` shows the status only.
+#[derive(Clone, Default)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Header fields, names in lower case; the values of a repeated field are joined by `, `.
+    pub headers: BTreeMap<String, String>,
+    /// Body as text; bytes that are not UTF-8 are replaced.
+    pub body: String,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({}, {} bytes)", self.status, self.body.len())
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.body.zeroize();
+        self.headers.values_mut().for_each(Zeroize::zeroize);
+    }
+}
+
+impl Recorded {
+    /// The answer without its judgement.
+    pub fn reply(&self) -> Reply {
+        Reply { status: self.status, headers: self.headers.clone(), body: self.body.clone() }
+    }
+}
+
+impl StepReply {
+    /// The answer without its judgement.
+    pub fn reply(&self) -> Reply {
+        Reply { status: self.status, headers: self.headers.clone(), body: self.body.clone() }
+    }
+}
+
+impl Expect {
+    fn holds(&self, reply: &Reply, body: Option<&serde_json::Value>) -> bool {
+        self.status.contains(reply.status)
+            && self.json.iter().all(|(pointer, want)| {
+                body.and_then(|b| b.pointer(pointer)).is_some_and(|v| match v {
+                    serde_json::Value::Null => false,
+                    _ if want == "*" => true,
+                    serde_json::Value::String(s) => s == want,
+                    other => {
+                        let text = other.to_string();
+                        text == *want
+                    }
+                })
+            })
+            && self.header.iter().all(|(name, want)| {
+                reply.headers.get(name).is_some_and(|v| want == "*" || v.contains(want.as_str()))
+            })
+            && self.contains.as_ref().is_none_or(|c| reply.body.contains(c.as_str()))
+    }
+}
+
+impl Verify {
+    /// Judges an answer.
+    pub fn judge(&self, reply: &Reply) -> Judgement {
+        match one([&self.active, &self.restricted, &self.inactive], reply) {
+            Some(0) => Judgement::Active,
+            Some(1) => Judgement::Restricted,
+            Some(2) => Judgement::Inactive,
+            _ => Judgement::Unknown,
+        }
+    }
+}
+
+impl Step {
+    /// Judges an answer.
+    pub fn judge(&self, reply: &Reply) -> Effect {
+        match one([&self.done, &self.already, &self.refused], reply) {
+            Some(0) => Effect::Done,
+            Some(1) => Effect::Already,
+            Some(2) => Effect::Refused,
+            _ => Effect::Unknown,
+        }
+    }
+}
+
+/// Which one of three lists an answer fits; none if it fits several.
+fn one(lists: [&Vec<Expect>; 3], reply: &Reply) -> Option<usize> {
+    let body = serde_json::from_str(&reply.body).ok();
+    let mut fitting = (0..3).filter(|&n| lists[n].iter().any(|e| e.holds(reply, body.as_ref())));
+    let first = fitting.next();
+    first.filter(|_| fitting.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Judgement;
+
+    fn verify() -> Verify {
+        toml::from_str(
+            r#"
+            request = { method = "GET", url = "https://api.acme.example/me" }
+            active = [{ status = 200, json = { "/id" = "*" } }]
+            inactive = [{ status = [401, 403], json = { "/error/code" = "bad_key" } }]
+            "#,
+        )
+        .expect("because the text is fixed")
+    }
+
+    fn judge(status: u16, body: &str) -> Judgement {
+        verify().judge(&Reply { status, body: body.to_owned(), headers: BTreeMap::new() })
+    }
+
+    #[test]
+    fn only_declared_answers_prove_anything() {
+        assert_eq!(judge(200, r#"{"id":7}"#), Judgement::Active);
+        assert_eq!(judge(403, r#"{"error":{"code":"bad_key"}}"#), Judgement::Inactive);
+        assert_eq!(judge(200, r#"{"id":null}"#), Judgement::Unknown);
+        assert_eq!(judge(200, "<html>welcome</html>"), Judgement::Unknown);
+        assert_eq!(judge(403, "<html>blocked</html>"), Judgement::Unknown);
+        assert_eq!(judge(429, ""), Judgement::Unknown);
+    }
+}
