@@ -26,8 +26,8 @@ const AGAIN: u32 = 1 << 20;
 /// Bytes of paths that are told of one object, beside its first.
 const TOLD: usize = 16 << 10;
 
-/// Gives every tree of a repository, name and bytes, in any order; called once a round.
-pub type AllTrees<'a> = dyn FnMut(&mut (dyn FnMut(ObjectId, &[u8]) + Send)) + 'a;
+/// Gives every tree of a repository, name and bytes, in any order and from any threads; called once a round.
+pub type AllTrees<'a> = dyn Fn(&(dyn Fn(ObjectId, &[u8]) + Sync)) + 'a;
 
 /// What is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +74,7 @@ pub fn attribute(
     commits: &Commits,
     wanted: Wanted<'_>,
     reach: &Reach,
-    all_trees: &mut AllTrees<'_>,
+    all_trees: &AllTrees<'_>,
 ) -> Attributed {
     let closure = Closure::gather(wanted, all_trees);
     let mut search = Search {
@@ -252,6 +252,7 @@ impl Search<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     fn id(n: u32) -> ObjectId {
         let mut bytes = [3; 20];
@@ -287,12 +288,12 @@ mod tests {
     ) -> (Attributed, usize) {
         let blobs = blobs.iter().map(|&b| id(b)).collect();
         let names = names.iter().map(|n| n.as_bytes().to_vec()).collect();
-        let mut rounds = 0;
-        let found = attribute(commits, Wanted { blobs: &blobs, names: &names }, reach, &mut |each| {
-            rounds += 1;
+        let rounds = Cell::new(0);
+        let found = attribute(commits, Wanted { blobs: &blobs, names: &names }, reach, &|each| {
+            rounds.set(rounds.get() + 1);
             trees.iter().for_each(|(n, bytes)| each(id(*n), bytes));
         });
-        (found, rounds)
+        (found, rounds.get())
     }
 
     fn told(places: &Places) -> Vec<String> {

@@ -52,12 +52,7 @@ pub fn push(
     let placed = if found.blobs.is_empty() && found.names.is_empty() {
         Attributed::default()
     } else {
-        attribute(&commits, wanted, &reach, &mut |take| {
-            let take = Mutex::new(take);
-            survey.each_tree(&|tree| {
-                take.lock().unwrap_or_else(PoisonError::into_inner)(tree.id, tree.bytes);
-            });
-        })
+        attribute(&commits, wanted, &reach, &|take| survey.each_tree(&|tree| take(tree.id, tree.bytes)))
     };
     history.blobs(&survey, &found.blobs, &placed);
     history.names(&placed);

@@ -29,6 +29,7 @@ mod store;
 pub mod survey;
 #[cfg(test)]
 mod tests;
+mod trees;
 
 pub use alternates::alternates_from_env;
 pub use commits::Commits;

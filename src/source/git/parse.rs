@@ -132,6 +132,13 @@ pub fn entries(bytes: &[u8]) -> Entries<'_> {
     Entries { rest: bytes, broken: false }
 }
 
+impl Entries<'_> {
+    /// Bytes that were not read yet.
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+}
+
 impl<'a> Iterator for Entries<'a> {
     type Item = Entry<'a>;
 

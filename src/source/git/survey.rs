@@ -6,8 +6,9 @@ use super::file;
 use super::history::pseudo;
 use super::loose::{self, Stream};
 use super::pack::{Entry, Graph, LARGE, Pack, Visited, Visitor, walk};
-use super::parse::{Kind, Mode, entries};
+use super::parse::{Kind, Mode};
 use super::reuse::Seen;
+use super::trees::{self, PerThread};
 use crate::model::{ObjectId, Provenance, RawPath, Sink, SkipReason, Skipped, Window};
 use ahash::{AHashSet, RandomState};
 use flate2::bufread::ZlibDecoder;
@@ -123,12 +124,13 @@ impl<'a> Survey<'a> {
     pub fn names(&self) {
         let hasher = RandomState::new();
         let known: Mutex<AHashSet<u64>> = Mutex::default();
+        let readers: PerThread<trees::Reader> = PerThread::default();
         self.each_tree(&|tree: &Visited<'_>| {
+            let list = readers.with(|reader| reader.read(tree.bytes));
             let mut fresh = Vec::new();
-            let mut list = entries(tree.bytes);
-            {
+            if !list.entries.is_empty() {
                 let mut known = lock(&known);
-                for entry in list.by_ref() {
+                for (_, entry) in &list.entries {
                     if known.insert(hasher.hash_one(entry.name)) {
                         fresh.push(entry.name);
                     }

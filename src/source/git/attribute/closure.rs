@@ -3,9 +3,12 @@
 use super::{AllTrees, Wanted};
 use crate::model::ObjectId;
 use crate::source::git::parse::{self, Mode};
+use crate::source::git::trees::{PerThread, Reader};
 use ahash::{AHashMap, AHashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 /// An entry that leads to what is wanted.
+#[derive(Clone)]
 pub(super) struct Relevant {
     pub(super) name: Box<[u8]>,
     /// A wanted blob.
@@ -31,13 +34,15 @@ const ROUNDS: usize = 24;
 const PAIRS: usize = 4 << 20;
 
 /// The trees above those of `closure`.
-fn above(closure: &Closure, all_trees: &mut AllTrees<'_>) -> Vec<ObjectId> {
-    let mut pairs: Vec<(ObjectId, ObjectId)> = Vec::new();
-    all_trees(&mut |id, bytes| {
+fn above(closure: &Closure, all_trees: &AllTrees<'_>) -> Vec<ObjectId> {
+    let gathered: Mutex<Vec<(ObjectId, ObjectId)>> = Mutex::default();
+    all_trees(&|id, bytes| {
+        let mut pairs = lock(&gathered);
         if pairs.len() < PAIRS && !closure.numbers.contains_key(&id) {
             pairs.extend(parse::entries(bytes).filter(|e| e.mode == Mode::Tree).map(|e| (e.id, id)));
         }
     });
+    let mut pairs = gathered.into_inner().unwrap_or_else(PoisonError::into_inner);
     pairs.sort_unstable();
     pairs.dedup();
     let mut found: AHashSet<ObjectId> = AHashSet::new();
@@ -62,7 +67,7 @@ pub(super) struct Below {
 
 impl Closure {
     /// Goes through all trees until no more of them join.
-    pub(super) fn gather(wanted: Wanted<'_>, all_trees: &mut AllTrees<'_>) -> Self {
+    pub(super) fn gather(wanted: Wanted<'_>, all_trees: &AllTrees<'_>) -> Self {
         let mut closure = Closure::default();
         if wanted.blobs.is_empty() && wanted.names.is_empty() {
             return closure;
@@ -75,30 +80,45 @@ impl Closure {
                 ids.extend(above(&closure, all_trees));
             }
             let before = closure.ids.len();
-            all_trees(&mut |id, bytes| {
-                let entries = parse::entries(bytes)
-                    .filter(|e| ids.contains(&e.id) || !names.is_empty() && names.contains(e.name));
-                let list: Vec<Relevant> = entries
-                    .map(|e| Relevant {
-                        name: e.name.into(),
-                        blob: wanted.blobs.contains(&e.id).then_some(e.id),
-                        tree: (e.mode == Mode::Tree && ids.contains(&e.id)).then_some(e.id),
-                        named: names.contains(e.name),
-                    })
-                    .filter(|r| r.blob.is_some() || r.tree.is_some() || r.named)
-                    .collect();
-                if list.is_empty() {
-                    return;
-                }
-                match closure.numbers.get(&id) {
-                    Some(&number) => closure.entries[number] = list,
-                    None => {
-                        closure.numbers.insert(id, closure.ids.len());
-                        closure.ids.push(id);
-                        closure.entries.push(list);
-                        ids.insert(id);
+            let (shared, state) = (Mutex::new(&mut closure), RwLock::new(&mut ids));
+            let readers: PerThread<(Reader, Vec<(usize, Relevant)>)> = PerThread::default();
+            all_trees(&|id, bytes| {
+                readers.with(|(reader, hits)| {
+                    let fresh = reader.read(bytes);
+                    // What led somewhere in the tree before and is the same, and what is new.
+                    hits.retain_mut(|(at, _)| match fresh.now(*at) {
+                        Some(now) => {
+                            *at = now;
+                            true
+                        }
+                        None => false,
+                    });
+                    let ids = state.read().unwrap_or_else(PoisonError::into_inner);
+                    for (at, e) in &fresh.entries {
+                        let named = !names.is_empty() && names.contains(e.name);
+                        if !named && !ids.contains(&e.id) {
+                            continue;
+                        }
+                        let tree = e.mode == Mode::Tree && ids.contains(&e.id);
+                        let blob = wanted.blobs.contains(&e.id);
+                        if named || tree || blob {
+                            let (blob, tree) = (blob.then_some(e.id), tree.then_some(e.id));
+                            hits.push((*at, Relevant { name: e.name.into(), blob, tree, named }));
+                        }
                     }
-                }
+                    drop(ids);
+                    if !hits.is_empty() {
+                        hits.sort_unstable_by_key(|(at, _)| *at);
+                        let list = hits.iter().map(|(_, r)| r.clone()).collect();
+                        let joined = lock(&shared).put(id, list);
+                        if joined {
+                            state.write().unwrap_or_else(PoisonError::into_inner).insert(id);
+                        }
+                    }
+                    if fresh.broken {
+                        hits.clear();
+                    }
+                });
             });
             // In the last round nothing joined, so that it saw all entries of all that had.
             if closure.ids.len() == before {
@@ -106,6 +126,18 @@ impl Closure {
             }
         }
         closure
+    }
+
+    /// Notes what of a tree leads on; true if nothing of it was known.
+    fn put(&mut self, id: ObjectId, list: Vec<Relevant>) -> bool {
+        if let Some(&number) = self.numbers.get(&id) {
+            self.entries[number] = list;
+            return false;
+        }
+        self.numbers.insert(id, self.ids.len());
+        self.ids.push(id);
+        self.entries.push(list);
+        true
     }
 
     pub(super) fn len(&self) -> usize {
@@ -152,4 +184,8 @@ impl Closure {
         }
         below
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
