@@ -104,11 +104,15 @@ pub trait Sink: Sync {
     fn wants_old(&self) -> bool {
         true
     }
-    /// Whether it matters which values also stand in what a change leaves alone.
-    fn wants_base(&self) -> bool {
-        false
+    /// Whether it matters which values also stand in what a change leaves alone; if so, tells which texts may
+    /// hold one.
+    fn wants_base(&self) -> Option<MayHold<'_>> {
+        None
     }
 }
+
+/// Tells whether a text may hold a value that was found.
+pub type MayHold<'a> = Box<dyn Fn(&[u8]) -> bool + Sync + 'a>;
 
 /// Gives whatever a source pushes a role, the members of its archives too. What cannot be read is not
 /// counted: of an old side it could only have taken findings away.

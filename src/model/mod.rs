@@ -10,7 +10,7 @@ mod place;
 mod secret;
 mod validity;
 
-pub use blob::{Blob, Look, Part, Role, Side, Sink, Window};
+pub use blob::{Blob, Look, MayHold, Part, Role, Side, Sink, Window};
 pub use coverage::{Coverage, Scope, SkipReason, Skipped};
 pub use finding::{By, Excerpt, Finding, Note, Occurrence, Partner, RuleRef, Status, Suppression};
 pub use fingerprint::{Fingerprint, FingerprintKey};

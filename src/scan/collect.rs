@@ -5,10 +5,11 @@ use super::excerpt::excerpt;
 use super::fold;
 use super::inline::marker;
 use super::locate::Locator;
+use super::traces::Traces;
 use crate::detect::{Detector, Found, Why, Workspace, is_reported};
 use crate::model::{
     Blob, By, Class, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look,
-    Note, Occurrence, Part, Partner, Provenance, Role, Severity, Sink, SkipReason, Skipped, Status,
+    MayHold, Note, Occurrence, Part, Partner, Provenance, Role, Severity, Sink, SkipReason, Skipped, Status,
     Suppression, Validity, Window,
 };
 use crate::source::is_lfs_pointer;
@@ -426,8 +427,14 @@ impl Sink for Collector {
         state.findings.iter().any(|(f, _)| !state.old.contains(&f.fingerprint))
     }
 
-    fn wants_base(&self) -> bool {
-        self.wants_old()
+    fn wants_base(&self) -> Option<MayHold<'_>> {
+        let state = lock(&self.state);
+        let new = || state.findings.iter().map(|(f, _)| f).filter(|f| !state.old.contains(&f.fingerprint));
+        new().next()?;
+        Some(match Traces::new(new().map(|f| &f.secret)) {
+            Some(traces) => Box::new(move |text| traces.may_be_in(text)),
+            None => Box::new(|_| true),
+        })
     }
 
     fn stopped(&self) -> bool {

@@ -7,6 +7,7 @@ mod excerpt;
 mod fold;
 mod inline;
 mod locate;
+mod traces;
 
 pub use baseline::{Allow, Baseline, BaselineError, Entry};
 pub use collect::{Collector, NearMiss, Options, Outcome};

@@ -53,6 +53,9 @@ fn what_a_range_brings_fails_and_what_was_there_does_not() {
     made.put("copy.env", format!("A={}\n", key(0))).commit("copied");
     gives(&made, "main~1..main", 1, "copy.env");
     gives(&made, "main~1..main", 1, "a copy: it stands in a file that this change leaves alone");
+    made.put("coded", hex(&key(1))).commit("in hexadecimal");
+    made.put("plain.env", format!("C={}\n", key(1))).commit("the same");
+    gives(&made, "main~1..main", 1, "a copy: it stands in a file that this change leaves alone");
     made.put("moved.env", format!("A={}\nB={}\n", key(0), key(2))).commit("one old, one new");
     gives(&made, "main~1..main", 1, "1 new, 1 known (old-side)");
 }
@@ -102,4 +105,8 @@ fn what_cannot_be_told_is_never_clean() {
     clone.git(&["fetch", "-q", "--depth", "1", "origin", &base]);
     gives(&clone, &format!("{base}..HEAD"), 3, "fetch-depth: 0");
     gives(&clone, &format!("{base}...HEAD"), 3, "");
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|b| format!("{b:02x}")).collect()
 }

@@ -149,7 +149,7 @@ impl Cut {
 }
 
 /// Whether it is, or under some name may be, an archive.
-fn is_packed(bytes: &[u8]) -> bool {
+pub(super) fn is_packed(bytes: &[u8]) -> bool {
     [&b""[..], b"a.z", b"a.lzma"].iter().any(|name| archive::kind(bytes, name).is_some())
         || archive::ends_zip(&bytes[bytes.len().saturating_sub(22)..])
 }

@@ -13,7 +13,7 @@ use crate::source::git::history::{Again, pseudo};
 use crate::source::git::pack::LARGE;
 use crate::source::git::parse::{Kind, Mode};
 use crate::source::git::reader::family;
-use crate::source::git::reuse::Seen;
+use crate::source::git::reuse::{Seen, is_packed};
 use crate::source::git::{GitError, Objects, Reader};
 use crate::source::{Options, bytes};
 use std::collections::BTreeMap;
@@ -223,9 +223,7 @@ impl Pusher<'_> {
     pub(super) fn base_side(&self) {
         let sink = Side(self.sink, Role::Base);
         let stop = || sink.stopped();
-        if stop() || !self.sink.wants_base() {
-            return;
-        }
+        let Some(may_hold) = self.sink.wants_base().filter(|_| !stop()) else { return };
         let mut trees = Trees::new(self.objects);
         let mut files: BTreeMap<ObjectId, RawPath> = BTreeMap::new();
         for n in self.tips.hidden.iter().filter_map(|id| self.commits.number(id)) {
@@ -248,7 +246,10 @@ impl Pusher<'_> {
                     let (id, path) = &files[i];
                     if let Ok(text) = reader.read_as(id, Kind::Blob) {
                         read.fetch_add(text.len() as u64, Ordering::Relaxed);
-                        bytes::push(&text, &Arc::new(Provenance::file(path.clone())), self.options, &sink);
+                        if is_packed(&text) || may_hold(&text) {
+                            let provenance = Arc::new(Provenance::file(path.clone()));
+                            bytes::push(&text, &provenance, self.options, &sink);
+                        }
                     }
                 }
             },
