@@ -5,10 +5,13 @@
 use crate::model::{Confidence, Fingerprint, Severity};
 use crate::scan::Allow;
 use serde::{Deserialize, Deserializer, de::Error as _};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+mod calls;
 mod trust;
 
+pub use calls::{Call, SelfHosted};
 pub use trust::{May, Organisation, Refused};
 
 /// Lowest confidence that is reported unless something else is said.
@@ -31,6 +34,11 @@ pub struct Config {
     /// What a server's hook does.
     #[serde(default)]
     pub hook: Hook,
+    /// Whose calls may be made; in the organisation's file only.
+    pub call: Option<Call>,
+    /// Endpoints in the place of a provider's hosts, by its id; in the organisation's file only.
+    #[serde(default)]
+    pub endpoint: BTreeMap<String, SelfHosted>,
 }
 
 /// The table `[hook]`: what the pre-receive hook of a server does.

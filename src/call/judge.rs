@@ -88,8 +88,12 @@ impl Step {
     }
 }
 
-/// Which one of three lists an answer fits; none if it fits several.
+/// Which one of three lists an answer fits; none if it fits several. An answer that points elsewhere is not
+/// followed, and says nothing of what is there.
 fn one(lists: [&Vec<Expect>; 3], reply: &Reply) -> Option<usize> {
+    if (300..400).contains(&reply.status) {
+        return None;
+    }
     let body = serde_json::from_str(&reply.body).ok();
     let mut fitting = (0..3).filter(|&n| lists[n].iter().any(|e| e.holds(reply, body.as_ref())));
     let first = fitting.next();
@@ -99,7 +103,7 @@ fn one(lists: [&Vec<Expect>; 3], reply: &Reply) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::Judgement;
+    use crate::call::{Judgement, StatusSet};
 
     fn verify() -> Verify {
         toml::from_str(
@@ -124,5 +128,14 @@ mod tests {
         assert_eq!(judge(200, "<html>welcome</html>"), Judgement::Unknown);
         assert_eq!(judge(403, "<html>blocked</html>"), Judgement::Unknown);
         assert_eq!(judge(429, ""), Judgement::Unknown);
+    }
+
+    #[test]
+    fn an_answer_that_points_elsewhere_proves_nothing() {
+        let mut loose = verify();
+        loose.active[0].status = StatusSet::Many(vec![200, 302]);
+        let reply = |status| Reply { status, body: r#"{"id":7}"#.to_owned(), headers: BTreeMap::new() };
+        assert_eq!(loose.judge(&reply(200)), Judgement::Active);
+        assert_eq!(loose.judge(&reply(302)), Judgement::Unknown);
     }
 }

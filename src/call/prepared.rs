@@ -31,6 +31,25 @@ impl fmt::Debug for Prepared {
     }
 }
 
+/// Header fields that are the transport's own business.
+const RESERVED: &[&str] = &[
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
+
+/// Whether a header field is the transport's own business, so that no rule may set it.
+pub fn reserved(name: &str) -> bool {
+    RESERVED.iter().any(|own| name.eq_ignore_ascii_case(own))
+}
+
 /// Why a template could not become a request. Never holds a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {

@@ -24,9 +24,50 @@ pub struct Request {
     /// Basic authentication: user and password are joined and encoded after their holes are filled.
     #[serde(default)]
     pub basic: Option<Basic>,
-    /// A named signer for what templates cannot express, such as AWS Signature Version 4.
+    /// A signature that templates cannot express.
     #[serde(default)]
-    pub signer: Option<String>,
+    pub sign: Option<Sign>,
+}
+
+/// How a request is signed after its holes are filled.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sign {
+    /// AWS Signature Version 4.
+    AwsSigv4(AwsSign),
+    /// The form field `assertion`: a JSON Web Token of a Google service account.
+    GoogleJwt(GoogleSign),
+}
+
+/// What AWS Signature Version 4 takes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwsSign {
+    /// Template of the access key's id.
+    pub key_id: String,
+    /// Template of its secret.
+    pub secret: String,
+    /// Template of the session token of temporary keys; left out if nothing gives it.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// Such as `us-east-1`.
+    pub region: String,
+    /// Such as `sts`.
+    pub service: String,
+}
+
+/// What a token of a Google service account takes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoogleSign {
+    /// Template of `client_email`.
+    pub email: String,
+    /// Template of `private_key`.
+    pub key: String,
+    /// The endpoint that takes the token.
+    pub audience: String,
+    /// What is asked for, by blanks.
+    pub scope: String,
 }
 
 /// The two parts of basic authentication (RFC 7617).
@@ -56,6 +97,18 @@ impl Request {
         if let Some(basic) = &self.basic {
             out.push(("basic.user".to_owned(), basic.user.as_str()));
             out.push(("basic.password".to_owned(), basic.password.as_str()));
+        }
+        match &self.sign {
+            Some(Sign::AwsSigv4(sign)) => {
+                out.push(("sign.key_id".to_owned(), sign.key_id.as_str()));
+                out.push(("sign.secret".to_owned(), sign.secret.as_str()));
+                out.extend(sign.token.iter().map(|t| ("sign.token".to_owned(), t.as_str())));
+            }
+            Some(Sign::GoogleJwt(sign)) => {
+                out.push(("sign.email".to_owned(), sign.email.as_str()));
+                out.push(("sign.key".to_owned(), sign.key.as_str()));
+            }
+            None => {}
         }
         out
     }

@@ -28,6 +28,12 @@ impl Values {
         self.0.get(name)
     }
 
+    /// Adds values; those of the same name are replaced.
+    pub fn extend(&mut self, others: Values) -> &mut Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// All values, to hide them in what is shown.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         self.0.values()

@@ -3,8 +3,7 @@
 use super::{Prepared, Reply};
 use std::time::Instant;
 
-/// Sends requests. One call of `send` is at most one request on the wire: what to repeat, and whether, is for
-/// the caller to know.
+/// Sends requests. One call of `send` is at most one request on the wire; only [`Transport::read`] may be more.
 pub trait Transport: Send + Sync {
     /// Sends `request` and reads the whole answer before `deadline`.
     ///
@@ -12,6 +11,15 @@ pub trait Transport: Send + Sync {
     /// No answer, or none that may be used. A change whose answer is lost may have taken effect: see
     /// [`CallError::is_unsent`].
     fn send(&self, request: &Prepared, deadline: Instant) -> Result<Reply, CallError>;
+
+    /// Sends a request that changes nothing, so that it may be sent again if no answer comes. A transport that
+    /// knows of limits does so, at most three times.
+    ///
+    /// # Errors
+    /// As [`Transport::send`].
+    fn read(&self, request: &Prepared, deadline: Instant) -> Result<Reply, CallError> {
+        self.send(request, deadline)
+    }
 }
 
 /// Why there is no answer. Never holds a value of the request.
@@ -23,6 +31,9 @@ pub enum CallError {
     /// Not sent: the host has no address, or nobody there took the connection or agreed on TLS.
     #[error("not sent: {0}")]
     Unconnected(String),
+    /// Not sent: the host asked for a pause, or has a rate, that ends after the deadline.
+    #[error("not sent: {0}")]
+    Limited(String),
     /// Sent, at least in part, and no whole answer came back.
     #[error("sent, and no whole answer came back: {0}")]
     Lost(String),
@@ -34,6 +45,6 @@ pub enum CallError {
 impl CallError {
     /// Whether it is certain that nothing was sent, so that nothing can have changed.
     pub fn is_unsent(&self) -> bool {
-        matches!(self, CallError::Refused(_) | CallError::Unconnected(_))
+        matches!(self, CallError::Refused(_) | CallError::Unconnected(_) | CallError::Limited(_))
     }
 }

@@ -66,10 +66,14 @@ fn fields(table: &str) -> BTreeSet<String> {
 fn the_schema_names_what_the_reader_takes() {
     let schema: serde_json::Value =
         serde_json::from_str(include_str!("../../docs/config.schema.json")).unwrap();
-    let organisation = ("[organisation]", "/properties/organisation");
-    for (table, at) in
-        [("", ""), ("[scan]", "/properties/scan"), ("[[allow]]", "/properties/allow/items"), organisation]
-    {
+    for (table, at) in [
+        ("", ""),
+        ("[scan]", "/properties/scan"),
+        ("[[allow]]", "/properties/allow/items"),
+        ("[organisation]", "/properties/organisation"),
+        ("[call]", "/properties/call"),
+        ("[endpoint.acme]", "/properties/endpoint/additionalProperties"),
+    ] {
         let node = schema.pointer(at).unwrap();
         let names: BTreeSet<String> = node["properties"].as_object().unwrap().keys().cloned().collect();
         assert_eq!(names, fields(table), "{table}");
@@ -187,4 +191,49 @@ fn a_repository_is_no_organisation() {
     assert!(told.starts_with("keywheel.toml:2:2: `organisation` stands only"), "{told}");
     let told = fault("[organisation]\nrepository-may = ['all']");
     assert!(told.contains("unknown variant `all`, expected one of `exclude`"), "{told}");
+}
+
+#[test]
+fn endpoints_and_listed_rules_are_read() {
+    let sum = "0A".repeat(32);
+    let text = format!(
+        "[call]\nrules = ['{sum}']\n[endpoint.gitlab]\nbase = 'https://git.corp.example/x'\n\
+         connect = '127.0.0.1:8443'\nallow = ['*.dev.example']\ninternal = true\n[endpoint.gitea]\n\
+         base = 'http://tea.corp.example'\nplain = true"
+    );
+    let config = Config::parse(Path::new("org.toml"), &text).unwrap();
+    assert_eq!(config.call.as_ref().unwrap().rules.first(), Some(&[10; 32]));
+    let hosts = config.hosts();
+    assert!(hosts.replaces("gitlab") && hosts.replaces("gitea") && !hosts.replaces("github"));
+    assert_eq!(hosts.providers().collect::<Vec<_>>(), ["gitea", "gitlab"]);
+}
+
+#[test]
+fn faults_of_endpoints_name_their_place_and_the_cure() {
+    for (text, expected) in [
+        ("[call]\nrules = ['00']", "keywheel.toml:2:9: `00` is no SHA-256 sum"),
+        ("[call]\nrules = ['é']", "is no SHA-256 sum"),
+        ("[call]\nhosts = []", "keywheel.toml:2:1: unknown field `hosts`"),
+        (
+            "[endpoint.a]\nbase = 'http://a.example'",
+            "keywheel.toml:1:1: base = `http://a.example` sends credentials",
+        ),
+        ("[endpoint.a]\nallow = ['*']", "`*` is no host"),
+        ("[endpoint.a]\nallow = ['*.com']", "top-level domain"),
+        ("[endpoint.a]", "names no host"),
+        ("[endpoint]\nbase = 'https://a.example'", "keywheel.toml:2:8: invalid type"),
+    ] {
+        assert!(fault(text).contains(expected), "{text:?} gave {}", fault(text));
+    }
+}
+
+#[test]
+fn a_repository_says_nothing_of_where_calls_go() {
+    for (text, key) in
+        [("\n[endpoint.gitlab]\nbase = 'https://evil.example'", "endpoint"), ("\n[call]\nrules = []", "call")]
+    {
+        let error = Config::parse_repository(Path::new("keywheel.toml"), text).unwrap_err();
+        let expected = format!("`{key}` stands only in the organisation's file");
+        assert!(error.message.contains(&expected) && error.line == 2, "{error}");
+    }
 }

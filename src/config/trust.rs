@@ -77,14 +77,18 @@ impl Config {
     /// The first fault, with its place.
     pub fn parse_repository(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let config = Config::parse(path, text)?;
-        if config.organisation.is_some() {
-            let (line, column) = place(text, &["organisation"]);
+        let foreign = [
+            ("organisation", config.organisation.is_some()),
+            ("call", config.call.is_some()),
+            ("endpoint", !config.endpoint.is_empty()),
+        ];
+        if let Some((key, _)) = foreign.into_iter().find(|(_, there)| *there) {
+            let (line, column) = place(text, &[key]);
             return Err(ConfigError {
                 path: path.to_owned(),
                 line,
                 column,
-                message: "`organisation` stands only in the organisation's file (--org-config); remove it"
-                    .to_owned(),
+                message: format!("`{key}` stands only in the organisation's file (--org-config); remove it"),
             });
         }
         Ok(config)

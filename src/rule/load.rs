@@ -2,7 +2,9 @@
 
 use super::kind::{Kind, Pack};
 use super::schema::RuleFile;
+use crate::call::{Origin, Pattern};
 use crate::model::RuleRef;
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -127,6 +129,19 @@ impl RuleSet {
         &self.refs[kind]
     }
 
+    /// Who issues a kind, and whose file says so: what decides where its calls may go.
+    pub fn origin(&self, kind: usize) -> Origin<'_> {
+        let provider = &self.pack.providers[self.pack.kinds[kind].provider as usize];
+        Origin { provider: &provider.id, hosts: &provider.hosts, file: provider.file }
+    }
+
+    /// The hosts of providers that take fewer calls than is usual, and how many a second.
+    pub fn rates(&self) -> Vec<(Pattern, f64)> {
+        let slow = self.pack.providers.iter().filter_map(|p| Some((p, p.rate?)));
+        let hosts = slow.flat_map(|(p, rate)| p.hosts.iter().map(move |host| (host, rate)));
+        hosts.filter_map(|(host, rate)| Some((Pattern::of_provider(host).ok()?, rate))).collect()
+    }
+
     /// The index of a rule.
     pub fn position(&self, id: &str) -> Option<usize> {
         self.pack.kinds.iter().position(|k| k.id == id)
@@ -166,7 +181,8 @@ impl RuleSet {
         let mut added = Pack::default();
         let mut seen = std::collections::BTreeSet::new();
         for (path, text) in files {
-            let file = parse(&path, &text)?;
+            let mut file = parse(&path, &text)?;
+            file.provider.file = Some(Sha256::digest(text.as_bytes()).into());
             for rule in &file.rule {
                 if !seen.insert(rule.id.clone()) {
                     return Err(LoadError::Twice {

@@ -29,6 +29,12 @@ pub struct Provider {
     /// Page that tells a person about these credentials.
     #[serde(default)]
     pub docs: String,
+    /// Calls a second that its hosts take from one caller, where that is less than is usual.
+    #[serde(default)]
+    pub rate: Option<f64>,
+    /// SHA-256 of the file, for a user's file; none for an embedded one. Not part of the file itself.
+    #[serde(skip)]
+    pub file: Option<[u8; 32]>,
 }
 
 /// One kind of credential.

@@ -3,6 +3,7 @@
 
 mod calls;
 
+use crate::call::Pattern;
 use crate::detect::{Detector, Why, Workspace};
 use crate::rule::{self, LoadError, Rule, RuleFile, RuleSet, checksum, embedded_texts, example};
 use std::collections::BTreeMap;
@@ -130,6 +131,14 @@ impl Check {
         let provider = &file.provider;
         if self.path.file_stem().is_some_and(|s| s != provider.id.as_str()) {
             self.fault(&provider.id, format!("the file of provider `{0}` is named `{0}.toml`", provider.id));
+        }
+        for host in &provider.hosts {
+            if let Err(why) = Pattern::of_provider(host) {
+                self.fault(&provider.id, format!("hosts: {why}"));
+            }
+        }
+        if provider.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
+            self.fault(&provider.id, "rate must be more than nothing");
         }
         for rule in &file.rule {
             self.report.rules += 1;

@@ -1,0 +1,317 @@
+//! Running what a rule declares: filling a request, finding its host, signing and sending it, and reading
+//! from the answer what the next step needs.
+
+use super::{
+    CallError, Capture, Clock, Effect, Find, HostError, Hosts, Origin, Place, Prepared, RenderError, Reply,
+    Request, SignError, Step, Transport, Values, render, sign,
+};
+use crate::model::Secret;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Most pages of a list.
+const MOST_PAGES: usize = 100;
+/// The name under which a host from the scanned text is among the values. It takes the place of the rule's host
+/// if the organisation allows it, unless the request has a hole of that name.
+pub const CAPTURED_HOST: &str = "host";
+
+/// Makes the calls of one rule.
+pub struct Caller<'a> {
+    /// Sends.
+    pub transport: &'a dyn Transport,
+    /// What the organisation says of hosts.
+    pub hosts: &'a Hosts,
+    /// Whose rule it is.
+    pub origin: Origin<'a>,
+    /// Tells the time that is signed.
+    pub clock: &'a dyn Clock,
+    /// How long one call may take.
+    pub each: Duration,
+    /// When everything must be over.
+    pub until: Instant,
+}
+
+impl fmt::Debug for Caller<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Caller({})", self.origin.provider)
+    }
+}
+
+/// Why a step has no result. Never holds a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StepError {
+    /// A template could not be filled.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// The request has no place to go.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The request could not be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// No answer.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// A read that was not proved to be done.
+    #[error("the answer (status {status}) says {effect:?}, not that the read was done")]
+    Unproved {
+        /// What it was judged as.
+        effect: Effect,
+        /// HTTP status.
+        status: u16,
+    },
+    /// The answer holds no list where one should be.
+    #[error("the answer holds no list at `{0}`")]
+    NoList(String),
+    /// No item of the list fits.
+    #[error("no item of the list fits")]
+    NotFound,
+    /// More than one item fits, so that none may be taken.
+    #[error("more than one item of the list fits")]
+    Several,
+    /// The list does not end, or turns in a circle.
+    #[error("the list does not end")]
+    Endless,
+    /// A value that is needed is not in the answer.
+    #[error("the answer does not hold `{0}`")]
+    Missing(String),
+}
+
+impl StepError {
+    /// Whether it is certain that nothing was sent, so that nothing can have changed.
+    pub fn is_unsent(&self) -> bool {
+        match self {
+            StepError::Render(_) | StepError::Host(_) | StepError::Sign(_) => true,
+            StepError::Call(error) => error.is_unsent(),
+            _ => false,
+        }
+    }
+}
+
+/// The reads stopped before the last.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("read {at}: {why}")]
+pub struct Stopped {
+    /// Which read, from 0.
+    pub at: usize,
+    /// Why.
+    pub why: StepError,
+}
+
+/// What became of a change.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What the answer proves.
+    pub effect: Effect,
+    /// HTTP status.
+    pub status: u16,
+    /// What was captured from it.
+    pub captured: Values,
+    /// Captures that are needed and were not there, although it was done.
+    pub missing: Vec<String>,
+}
+
+impl Caller<'_> {
+    /// Fills, admits and signs a request.
+    ///
+    /// # Errors
+    /// Whatever forbids that it is sent.
+    pub fn prepare(&self, request: &Request, values: &Values) -> Result<Prepared, StepError> {
+        let mut prepared = request.render(values)?;
+        let own = request
+            .templates()
+            .iter()
+            .any(|(_, text)| super::holes(text).is_ok_and(|names| names.contains(&CAPTURED_HOST)));
+        let captured = values.get(CAPTURED_HOST).filter(|_| !own);
+        self.hosts.admit(&self.origin, captured, &mut prepared)?;
+        if let Some(how) = &request.sign {
+            sign::apply(how, values, &mut prepared, self.clock.wall())?;
+        }
+        Ok(prepared)
+    }
+
+    /// Sends a request that changes nothing.
+    ///
+    /// # Errors
+    /// No answer.
+    pub fn read(&self, request: &Request, values: &Values) -> Result<Reply, StepError> {
+        let prepared = self.prepare(request, values)?;
+        Ok(self.transport.read(&prepared, self.deadline())?)
+    }
+
+    /// Runs reads in order. What each captures is added to the values.
+    ///
+    /// # Errors
+    /// The first that does not succeed.
+    pub fn reads(&self, steps: &[Step], values: &mut Values) -> Result<(), Stopped> {
+        for (at, step) in steps.iter().enumerate() {
+            let captured = self.one_read(step, values).map_err(|why| Stopped { at, why })?;
+            values.extend(captured);
+        }
+        Ok(())
+    }
+
+    /// Sends the one request that changes something, once.
+    ///
+    /// # Errors
+    /// No answer. Unless [`StepError::is_unsent`], the change may have taken effect.
+    pub fn change(&self, step: &Step, values: &Values) -> Result<Outcome, StepError> {
+        let prepared = self.prepare(&step.request, values)?;
+        let reply = self.transport.send(&prepared, self.deadline())?;
+        let effect = step.judge(&reply);
+        let (captured, missing) = match effect {
+            Effect::Done | Effect::Already => captures(step, &reply, &json(&reply)),
+            Effect::Refused | Effect::Unknown => Default::default(),
+        };
+        let missing = if effect == Effect::Done { missing } else { Vec::new() };
+        Ok(Outcome { effect, status: reply.status, captured, missing })
+    }
+
+    fn deadline(&self) -> Instant {
+        self.until.min(self.clock.now() + self.each)
+    }
+
+    fn one_read(&self, step: &Step, values: &Values) -> Result<Values, StepError> {
+        let (captured, missing) = match &step.find {
+            Some(find) => {
+                let (reply, item) = self.find(step, find, values)?;
+                captures(step, &reply, &item)
+            }
+            None => {
+                let reply = self.read(&step.request, values)?;
+                done(step, &reply)?;
+                captures(step, &reply, &json(&reply))
+            }
+        };
+        match missing.into_iter().next() {
+            Some(name) => Err(StepError::Missing(name)),
+            None => Ok(captured),
+        }
+    }
+
+    /// The one item that fits, with the answer that it stood in. The whole list is read, since a second item
+    /// that fits makes the first one worth nothing.
+    fn find(&self, step: &Step, find: &Find, values: &Values) -> Result<(Reply, Value), StepError> {
+        let mut wanted = Vec::new();
+        for (pointer, template) in &find.r#where {
+            let value = if template == "*" { None } else { Some(render(template, values, Place::Body)?) };
+            wanted.push((pointer.as_str(), value));
+        }
+        let mut found = None;
+        let mut cursors = BTreeSet::new();
+        let mut cursor: Option<String> = None;
+        for _ in 0..MOST_PAGES {
+            let mut prepared = self.prepare(&step.request, values)?;
+            if let (Some(next), Some(cursor)) = (&find.next, &cursor) {
+                set_parameter(&mut prepared, &next.parameter, cursor);
+                // What is signed has changed.
+                if let Some(how) = &step.request.sign {
+                    prepared.headers.retain(|(name, _)| !sign::sets(name));
+                    sign::apply(how, values, &mut prepared, self.clock.wall())?;
+                }
+            }
+            let reply = self.transport.read(&prepared, self.deadline())?;
+            done(step, &reply)?;
+            let mut page = json(&reply);
+            cursor = find.next.as_ref().and_then(|next| {
+                let more = next.more.as_ref().is_none_or(|at| page.pointer(at) == Some(&Value::Bool(true)));
+                let value = page.pointer(&next.from).filter(|v| **v != Value::Bool(false) && more)?;
+                text(value).filter(|t| !t.is_empty())
+            });
+            let items = page.pointer_mut(&find.items).and_then(Value::as_array_mut).map(std::mem::take);
+            let items = items.ok_or_else(|| StepError::NoList(find.items.clone()))?;
+            for item in items {
+                let fits = wanted.iter().all(|(pointer, value)| {
+                    let there = item.pointer(pointer).filter(|v| !v.is_null());
+                    match value {
+                        None => there.is_some(),
+                        Some(want) => there.and_then(text).is_some_and(|t| t.as_bytes() == want.expose()),
+                    }
+                });
+                if fits && found.is_some() {
+                    return Err(StepError::Several);
+                }
+                if fits {
+                    found = Some((reply.clone(), item));
+                }
+            }
+            match &cursor {
+                None => return found.ok_or(StepError::NotFound),
+                Some(next) if !cursors.insert(next.clone()) => return Err(StepError::Endless),
+                Some(_) => {}
+            }
+        }
+        Err(StepError::Endless)
+    }
+}
+
+fn json(reply: &Reply) -> Value {
+    serde_json::from_str(&reply.body).unwrap_or(Value::Null)
+}
+
+fn done(step: &Step, reply: &Reply) -> Result<(), StepError> {
+    match step.judge(reply) {
+        Effect::Done => Ok(()),
+        effect => Err(StepError::Unproved { effect, status: reply.status }),
+    }
+}
+
+/// A value as text, if it is one that can stand in a request.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(s) => Some(s.clone()),
+        Value::Number(n) => Some(n.to_string()),
+        Value::Bool(b) => Some(b.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// What a step captures, and the names of what is needed and not there.
+fn captures(step: &Step, reply: &Reply, body: &Value) -> (Values, Vec<String>) {
+    let (mut values, mut missing) = (Values::new(), Vec::new());
+    for (name, capture) in &step.capture {
+        match captured(capture, reply, body).filter(|t| !t.is_empty()) {
+            Some(text) => {
+                values.set(name, Secret::new(text.as_bytes()));
+            }
+            None if capture.required => missing.push(name.clone()),
+            None => {}
+        }
+    }
+    (values, missing)
+}
+
+fn captured(capture: &Capture, reply: &Reply, body: &Value) -> Option<zeroize::Zeroizing<String>> {
+    let found = match (&capture.json, &capture.header) {
+        (Some(pointer), None) => text(body.pointer(pointer)?),
+        (None, Some(name)) => reply.headers.get(name).cloned(),
+        // Refused by the check of rules.
+        (Some(_), Some(_)) | (None, None) => None,
+    };
+    found.map(zeroize::Zeroizing::new)
+}
+
+/// Sets a query parameter, in the place of one that is there.
+fn set_parameter(request: &mut Prepared, name: &str, value: &str) {
+    let target = request.target.expose();
+    let cut = target.iter().position(|&b| b == b'?');
+    let (path, query) = target.split_at(cut.unwrap_or(target.len()));
+    let mut out = zeroize::Zeroizing::new(path.to_vec());
+    let mut mark = b'?';
+    let old = query.get(1..).unwrap_or_default().split(|&b| b == b'&').filter(|p| !p.is_empty());
+    for pair in old.filter(|pair| pair.split(|&b| b == b'=').next() != Some(name.as_bytes())) {
+        out.push(mark);
+        out.extend_from_slice(pair);
+        mark = b'&';
+    }
+    out.push(mark);
+    name.bytes().for_each(|b| super::template::percent(b, &mut out));
+    out.push(b'=');
+    value.bytes().for_each(|b| super::template::percent(b, &mut out));
+    request.target = Secret::new(&out);
+}
+
+#[cfg(test)]
+mod tests;
