@@ -114,6 +114,11 @@ pub enum HostError {
     /// A host that the provider does not declare.
     #[error("the host `{0}` is not among those of the provider")]
     Undeclared(String),
+    /// A service that stands on hosts of its users only, which the rule marks by a name under `.invalid`.
+    #[error(
+        "the service stands on its users' own hosts: set `base` of [endpoint.{0}] in the organisation's file"
+    )]
+    NoEndpoint(String),
     /// A host from scanned text that nobody allows.
     #[error(
         "a host found in the text is not allowed: add it to `allow` of [endpoint.{0}] in the organisation's file"
@@ -178,17 +183,21 @@ impl Hosts {
         let endpoint = self.endpoints.get(origin.provider);
         let base = endpoint.and_then(|e| e.base.as_ref());
         let Some(captured) = captured else {
-            if let Some(base) = base {
-                rebase(request, base);
-            }
-            return Ok(());
+            return match base {
+                Some(base) => {
+                    rebase(request, base);
+                    Ok(())
+                }
+                None if is_nowhere(&own) => Err(HostError::NoEndpoint(origin.provider.to_owned())),
+                None => Ok(()),
+            };
         };
         let (host, port) = Host::parse_captured(captured.expose()).map_err(HostError::Captured)?;
         if let Some(base) =
             base.filter(|b| b.host == host && (port.is_none() || port == Some(b.default_port())))
         {
             rebase(request, base);
-        } else if declares(origin.hosts, &host) && port.is_none_or(|p| p == 443) {
+        } else if declares(origin.hosts, &host) && !is_nowhere(&host) && port.is_none_or(|p| p == 443) {
             (request.host, request.port) = (host.to_string(), None);
         } else if endpoint.is_some_and(|e| e.allow.iter().any(|p| p.covers(&host, port))) {
             (request.host, request.port) = (host.to_string(), port);
@@ -220,6 +229,11 @@ impl Hosts {
 /// Whether a provider's list covers a host; `*.` stands for one label.
 pub fn declares(hosts: &[String], host: &Host) -> bool {
     hosts.iter().any(|text| Pattern::of_provider(text).is_ok_and(|p| p.covers_host(host)))
+}
+
+/// Whether a name is one that never exists (RFC 2606).
+fn is_nowhere(host: &Host) -> bool {
+    matches!(host, Host::Name(name) if name.ends_with(".invalid"))
 }
 
 fn rebase(request: &mut Prepared, base: &Base) {
@@ -316,6 +330,21 @@ mod tests {
             assert!(own.replaces("acme") && !own.replaces("other"));
             assert_eq!(goes(&own, None, "acme.example", None).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn a_service_without_a_host_of_its_own_needs_an_endpoint() {
+        let declared = ["acme.invalid".to_owned()];
+        let origin = Origin { provider: "acme", hosts: &declared, file: None };
+        let mut p = request("acme.invalid");
+        let nowhere = Err(HostError::NoEndpoint("acme".to_owned()));
+        assert_eq!(hosts(None).admit(&origin, None, &mut p), nowhere);
+        let allowing = hosts(Some(endpoint(None, false, &["*.corp.example"])));
+        assert_eq!(allowing.admit(&origin, None, &mut p), nowhere);
+        let captured = |text: &str| Secret::new(text.as_bytes());
+        assert!(allowing.admit(&origin, Some(&captured("acme.invalid")), &mut p).is_err());
+        assert_eq!(allowing.admit(&origin, Some(&captured("git.corp.example")), &mut p), Ok(()));
+        assert_eq!(p.host, "git.corp.example");
     }
 
     #[test]

@@ -67,7 +67,9 @@ pub(super) fn error(error: Error) -> CallError {
             Err(_) => CallError::Lost("the connection failed".to_owned()),
         },
         Error::LargeResponseHeader(..) => unreadable("its header is longer than 32 KiB"),
-        Error::Protocol(_) => unreadable("it is not HTTP/1.1, or has too many header fields"),
+        Error::Protocol(_) | Error::BodyStalled => {
+            unreadable("it is not in the form of HTTP/1.1, or has too many header fields")
+        }
         Error::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
             CallError::Lost("the connection ended in the middle".to_owned())
         }
