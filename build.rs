@@ -24,6 +24,7 @@ mod call {
 mod rule {
     pub mod analyse;
     pub mod kind;
+    pub mod rotate;
     pub mod schema;
     pub use schema::*;
 }

@@ -3,6 +3,7 @@
 //! the command's work. Paths in it are relative to its own folder, which the command resolves.
 
 use crate::model::{Confidence, Fingerprint, Severity};
+use crate::rule::line_and_column;
 use crate::scan::Allow;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
@@ -199,12 +200,6 @@ impl Config {
         }
         self
     }
-}
-
-/// The place of a byte, from 1.
-fn line_and_column(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at.min(text.len())).unwrap_or(text);
-    (before.matches('\n').count() + 1, before.chars().rev().take_while(|&c| c != '\n').count() + 1)
 }
 
 /// `10M` → bytes. `K`, `M` and `G` are powers of 1024.

@@ -160,5 +160,5 @@ fn place(text: &str, keys: &[&str]) -> (usize, usize) {
             table = value.get_ref().as_table();
         }
     }
-    super::line_and_column(text, at)
+    crate::rule::line_and_column(text, at)
 }

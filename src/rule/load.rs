@@ -1,10 +1,12 @@
 //! Rule sets: the embedded catalogue, and folders of the user beside or over it.
 
 use super::kind::{Kind, Pack};
+use super::rotate::Capabilities;
 use super::schema::RuleFile;
 use crate::call::{Origin, Pattern};
 use crate::model::RuleRef;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -256,16 +258,33 @@ impl RuleSet {
 /// A syntax error or an unknown field, with line and column.
 pub fn parse(path: &Path, text: &str) -> Result<RuleFile, LoadError> {
     toml::from_str(text).map_err(|e| {
-        let at = e.span().map_or(0, |s| s.start).min(text.len());
-        let at = (0..=at).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
-        let before = &text[..at];
-        LoadError::Syntax {
-            path: path.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: before.chars().rev().take_while(|&c| c != '\n').count() + 1,
-            message: e.message().to_owned(),
-        }
+        let (line, column) = line_and_column(text, e.span().map_or(0, |s| s.start));
+        LoadError::Syntax { path: path.to_owned(), line, column, message: e.message().to_owned() }
     })
+}
+
+/// Line and column, from 1 and in characters, of a byte of `text`.
+pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let at = (0..=at.min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0);
+    let before = &text[..at];
+    (before.matches('\n').count() + 1, before.chars().rev().take_while(|&c| c != '\n').count() + 1)
+}
+
+/// What the rules of these files declare of turning their credentials over, by rule id. A later file wins.
+///
+/// # Errors
+/// The first fault of a file that declares any.
+pub fn capabilities<'a>(
+    files: impl IntoIterator<Item = (&'a Path, &'a str)>,
+) -> Result<BTreeMap<String, Capabilities>, LoadError> {
+    let mut all = BTreeMap::new();
+    // Few files declare any, and parsing all of them takes longer than everything else a command does.
+    for (path, text) in files.into_iter().filter(|(_, text)| text.contains("rotate")) {
+        for rule in parse(path, text)?.rule {
+            all.extend(rule.rotate.map(|c| (rule.id, c)));
+        }
+    }
+    Ok(all)
 }
 
 /// The line on which a rule's id stands.

@@ -5,8 +5,10 @@ pub mod checksum;
 pub mod example;
 mod kind;
 mod load;
+mod rotate;
 mod schema;
 
 pub use kind::{Fault, Kind, Pack};
-pub use load::{LoadError, RuleSet, embedded_texts, line_of, parse};
+pub use load::{LoadError, RuleSet, capabilities, embedded_texts, line_and_column, line_of, parse};
+pub use rotate::{Can, Capabilities, CreateClass};
 pub use schema::{ChecksumMode, ChecksumUse, Context, Provider, Rule, RuleFile, With};

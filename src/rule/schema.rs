@@ -1,5 +1,6 @@
 //! The rule file as it is written. Unknown fields are errors.
 
+use super::rotate::Capabilities;
 use crate::call::{Revoke, Verify};
 use crate::model::{Class, Confidence, Severity};
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,9 @@ pub struct Rule {
     /// How to switch it off.
     #[serde(default)]
     pub revoke: Option<Revoke>,
+    /// How it can be turned over.
+    #[serde(default)]
+    pub rotate: Option<Capabilities>,
 }
 
 /// Words near a match.

@@ -155,6 +155,9 @@ impl Check {
             if let Some(revoke) = &rule.revoke {
                 self.revoke(rule, revoke, &provider.hosts);
             }
+            for fault in rule.rotate.iter().flat_map(|r| r.faults()) {
+                self.fault(&rule.id, format!("rotate: {fault}"));
+            }
         }
     }
 
