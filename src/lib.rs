@@ -5,6 +5,7 @@ pub mod config;
 pub mod detect;
 pub mod model;
 pub mod report;
+pub mod rotate;
 pub mod rule;
 pub mod scan;
 pub mod source;

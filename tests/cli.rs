@@ -4,6 +4,8 @@
 #[cfg(unix)]
 #[path = "cli/hostile.rs"]
 mod hostile;
+#[path = "cli/policy.rs"]
+mod policy;
 
 use std::fs;
 use std::io::Write;

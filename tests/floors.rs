@@ -16,6 +16,8 @@ const FLOORS: &[(&str, u32)] = &[
     ("detect", 4),
     ("report", 4),
     ("scan", 5),
+    // Turns keys over; a scan tells it nothing but a report, so the two never meet below the command.
+    ("rotate", 5),
     ("config", 6),
     ("lib", 7),
     ("cli", 8),

@@ -4,7 +4,9 @@ use super::baseline::BaselineArgs;
 use super::ci::CiArgs;
 use super::completions::CompletionsArgs;
 use super::hook::HookArgs;
+use super::inventory::InventoryArgs;
 use super::man::ManArgs;
+use super::policy::PolicyArgs;
 use super::rules::RulesArgs;
 use super::scan::ScanArgs;
 use clap::{Args, Parser, Subcommand};
@@ -46,6 +48,10 @@ pub(crate) enum Command {
     Ci(CiArgs),
     /// Run as a hook of git, or install one
     Hook(Box<HookArgs>),
+    /// Check, explain and report on the organisation's policy for its keys
+    Policy(PolicyArgs),
+    /// List the organisation's keys, or hold a scan's report against them
+    Inventory(InventoryArgs),
     /// Write completions for a shell
     Completions(CompletionsArgs),
     /// Write the manual page

@@ -8,8 +8,11 @@ mod environment;
 mod gate;
 mod guard;
 mod hook;
+mod inventory;
 mod man;
+mod organisation;
 mod output;
+mod policy;
 mod progress;
 mod random;
 mod rules;
@@ -58,6 +61,8 @@ fn run() -> ExitCode {
         Command::Baseline(args) => baseline::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Hook(args) => hook::run(*args),
+        Command::Policy(args) => policy::run(&args),
+        Command::Inventory(args) => inventory::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };

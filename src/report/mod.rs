@@ -5,7 +5,7 @@
 //! a secret leaves only by [`Report::show_secrets`], and then only in `text`, `json`, `jsonl` and `csv`.
 
 mod csv;
-mod escape;
+pub(crate) mod escape;
 mod github;
 mod gitlab;
 mod json;

@@ -1,0 +1,9 @@
+//! The inventory: which keys there are, whose they are, and where they go.
+
+mod codeowners;
+mod gaps;
+mod key;
+
+pub use codeowners::{CodeOwners, Owners};
+pub use gaps::{Gap, GapError, Hit, Matched, Nearest, ScanReport, Seen, Spot, match_report};
+pub use key::{Consumer, Key, Target, When};
