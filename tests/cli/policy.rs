@@ -42,7 +42,7 @@ fn check_tells_place_code_and_cure() {
     let run = f.run(&["policy", "check", "--policy", "p.toml"]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(
-        run.out.contains("p.toml:20:1: warning[not-rotatable]: key a: the rule github-pat-classic declares"),
+        run.out.contains("p.toml:24:1: warning[not-rotatable]: key a: the rule github-pat-classic declares"),
         "{run:?}"
     );
     assert!(run.out.ends_with("1 key of 1 team: 0 errors, 1 warning\n"), "{run:?}");

@@ -284,7 +284,7 @@ const CASES: &[Case] = &[
     (
         Code::OverlapMost,
         &[("cadence = '90d'", "cadence = '90d'\nmax-overlap = '23h'\noverlap = '1h'")],
-        "3:1: error[overlap-exceeds-most]: key prod and 2 more: the old key must live 1d, and may live 23h",
+        "4:1: error[overlap-exceeds-most]: key prod and 2 more: the old key must live 1d, and may live 23h",
     ),
     (
         Code::OverlapNative,
@@ -371,10 +371,10 @@ const CASES: &[Case] = &[
     (Code::FutureDate, &[("rotated = 2026-11-01", "rotated = 2026-11-24")], "`rotated` lies in the future"),
 ];
 
-/// A freeze a year for as long as the search looks.
+/// A freeze a year, for longer than the search looks.
 fn frozen() -> String {
     let year = |y: u32| format!("{{ from = {y}-01-01, until = {y}-12-31, reason = 'sale' }}");
-    (2026..=2080).map(year).collect::<Vec<_>>().join(", ")
+    (2026..=2035).map(year).collect::<Vec<_>>().join(", ")
 }
 
 #[test]
