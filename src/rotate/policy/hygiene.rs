@@ -217,7 +217,7 @@ impl Hygiene {
         }
         for l in &self.late {
             let age =
-                l.age.map_or("of unknown age".to_owned(), |age| format!("{age} old, late by {}", l.late));
+                l.age.map_or("of unknown age".to_owned(), |age| format!("{} old, late by {}", rough(age), rough(l.late)));
             writeln!(out, "{item}{} (team {}): {age}; cadence {}", code(&l.key), words(&l.team), l.cadence)?;
         }
         for (title, list) in
@@ -260,6 +260,12 @@ impl Hygiene {
     fn verdict(&self) -> &'static str {
         if self.is_clean() { "The gate passes." } else { "The gate fails." }
     }
+}
+
+/// Whole days of more than one.
+fn rough(time: Period) -> Period {
+    const DAY: u64 = 86_400;
+    if time.as_secs() < DAY { time } else { Period::days(time.as_secs() / DAY) }
 }
 
 fn spots(spots: &[Spot], code: &dyn Fn(&str) -> String) -> String {
