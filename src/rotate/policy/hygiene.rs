@@ -216,8 +216,9 @@ impl Hygiene {
             writeln!(out, "{heading}Late\n")?;
         }
         for l in &self.late {
-            let age =
-                l.age.map_or("of unknown age".to_owned(), |age| format!("{} old, late by {}", rough(age), rough(l.late)));
+            let age = l.age.map_or("of unknown age".to_owned(), |age| {
+                format!("{} old, late by {}", rough(age), rough(l.late))
+            });
             writeln!(out, "{item}{} (team {}): {age}; cadence {}", code(&l.key), words(&l.team), l.cadence)?;
         }
         for (title, list) in
