@@ -1,6 +1,7 @@
 //! Names of git objects, and what is known of the one in which something stands.
 
 use super::RawPath;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The value of each byte as a hexadecimal digit; 255 if it is none. Repositories have very many refs.
@@ -16,7 +17,7 @@ const DIGIT: [u8; 256] = {
 };
 
 /// The SHA-1 name of a git object.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct ObjectId([u8; 20]);
 
 impl ObjectId {
@@ -78,7 +79,7 @@ impl fmt::Debug for ObjectId {
 }
 
 /// What part of a repository's history holds the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Held {
     /// The content of a file.
     Blob,

@@ -52,10 +52,10 @@ impl Visitor for Gather<'_> {
         self.all.lock().unwrap().insert(object.id, object.kind);
     }
 
-    fn large(&self, pack: &Pack, entry: &Entry, id: ObjectId, kind: Kind) {
+    fn large(&self, pack: &Pack, entry: &Entry, node: u32, id: ObjectId, kind: Kind) {
         let mut bytes = Vec::new();
         pack.inflate(entry, &mut libdeflater::Decompressor::new(), &mut bytes).unwrap();
-        self.visit(&Visited { node: 0, id, kind, bytes: &bytes });
+        self.visit(&Visited { node, id, kind, bytes: &bytes });
     }
 
     fn broken(&self, _: &Pack, id: ObjectId, why: &str) {

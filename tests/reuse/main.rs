@@ -12,6 +12,7 @@ use keywheel::model::{Blob, Confidence, Look, ObjectId, Sink, Skipped, Window};
 use keywheel::rule::RuleSet;
 use keywheel::scan::{Collector, Options};
 use keywheel::source::git::Objects;
+use keywheel::source::git::memory::Once;
 use keywheel::source::git::survey::{Content, Survey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -63,9 +64,10 @@ fn pack(dir: &Path, versions: &[Vec<u8>]) -> Vec<ObjectId> {
 fn flagged(objects: &Objects) -> BTreeSet<ObjectId> {
     let options = Options { floor: Some(FLOOR), ..Options::default() };
     let collector = Collector::new(detector(), options);
-    let survey = Survey::new(objects, &collector, 2, u64::MAX);
-    survey.look(&|_, _, _| {});
-    let found = survey.finish();
+    let memory = Once::default();
+    let survey = Survey::new(objects, &collector, &memory, 2, u64::MAX);
+    survey.look(&|_, _, _| true);
+    let found = survey.hot();
     let coverage = collector.finish().coverage;
     assert!(coverage.is_complete(), "{:?}", coverage.list);
     found.blobs
@@ -115,9 +117,10 @@ fn real_histories() {
         let objects = Objects::open(&[path.join("objects")]).unwrap();
         let found = flagged(&objects);
         let whole = Whole { detector: detector(), told: Mutex::default() };
-        let survey = Survey::new(&objects, &whole, 2, u64::MAX);
-        survey.look(&|_, _, _| {});
-        let all = survey.finish().blobs;
+        let memory = Once::default();
+        let survey = Survey::new(&objects, &whole, &memory, 2, u64::MAX);
+        survey.look(&|_, _, _| true);
+        let all = survey.hot().blobs;
         survey_each(&objects, &all, &whole);
         let told = whole.told.into_inner().unwrap();
         let missed: Vec<_> = told.difference(&found).collect();
@@ -127,7 +130,8 @@ fn real_histories() {
 }
 
 fn survey_each(objects: &Objects, all: &BTreeSet<ObjectId>, whole: &Whole) {
-    let survey = Survey::new(objects, whole, 2, u64::MAX);
+    let memory = Once::default();
+    let survey = Survey::new(objects, whole, &memory, 2, u64::MAX);
     survey.again(all, &|id, content| {
         let Content::Bytes(bytes) = content else { return };
         if reports(&whole.detector, bytes, &mut Workspace::default()) {

@@ -240,12 +240,17 @@ impl Search<'_> {
                 list.push(place);
             }
         }
-        let mut others: Vec<RawPath> = list.iter().skip(1).map(|(path, _)| path.clone()).collect();
-        others.sort();
-        if let Some((_, first)) = list.first_mut() {
-            first.also_at = others;
-        }
+        tell_others(&mut list);
         Places { list, more }
+    }
+}
+
+/// Names all other paths with the first one.
+pub(super) fn tell_others(list: &mut [(RawPath, Origin)]) {
+    let mut others: Vec<RawPath> = list.iter().skip(1).map(|(path, _)| path.clone()).collect();
+    others.sort();
+    if let Some((_, first)) = list.first_mut() {
+        first.also_at = others;
     }
 }
 

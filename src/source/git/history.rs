@@ -3,21 +3,23 @@
 
 use super::attribute::{Attributed, Reach, Wanted, attribute};
 use super::commits::Commits;
-use super::parse::{Kind, tag_target};
+use super::memory::{Hot, Memory, Once};
+use super::parse::{Commit, Kind, tag_target};
 use super::repo::Repository;
-use super::survey::{Content, Survey, Surveyed};
+use super::standing::Standing;
+use super::survey::{Content, Survey};
 use crate::model::{
     Blob, Held, Look, ObjectId, Origin, Provenance, RawPath, Sink, SkipReason, Skipped, Window,
 };
 use crate::source::{Options, SourceError, bytes, files};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Read {
-    /// Commits.
+    /// Commits; none if nothing had to be placed among them.
     pub commits: u64,
     /// Places that were left out because no ref and no reflog leads to them.
     pub unreachable: u64,
@@ -35,33 +37,31 @@ pub fn push(
     options: &Options,
     sink: &dyn Sink,
 ) -> Result<Read, SourceError> {
-    let excludes = files::excludes(&options.exclude)?;
     // A damaged index would hide objects without a word.
     repo.objects.repair();
     let repo = &*repo;
-    repo.skipped.iter().for_each(|s| sink.skipped(s.clone()));
-    let history =
-        History { repo, options, excludes, reachable_only, sink: Again(sink), left: AtomicU64::new(0) };
-    history.incomplete(sink);
-    let survey = Survey::new(&repo.objects, sink, options.jobs, options.max_file_size);
-    let (commits, tags) = history.look(&survey);
-    let found = std::mem::take(&mut *survey.found());
-    let (reach, led) = history.reach(&commits, &tags, sink);
-    let wanted = Wanted { blobs: &found.blobs, names: &found.names };
-    // Most repositories hold nothing to be placed.
-    let placed = if found.blobs.is_empty() && found.names.is_empty() {
-        Attributed::default()
-    } else {
-        attribute(&commits, wanted, &reach, &|take| survey.each_tree(&|tree| take(tree.id, tree.bytes)))
-    };
-    history.blobs(&survey, &found.blobs, &placed);
-    history.names(&placed);
-    history.texts(&found, &commits, &tags, (&reach, &led));
-    Ok(Read { commits: commits.len() as u64, unreachable: history.left.into_inner() })
+    let standing = Standing::of(repo);
+    let history = History::new(repo, &standing, reachable_only, options, sink)?;
+    let told = history.survey(&Once::default());
+    Ok(Read { commits: told.commits, unreachable: history.left.into_inner() })
 }
 
-struct History<'a> {
+/// All that may hold a finding, each with where it stands.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Blobs and names.
+    pub(super) placed: Attributed,
+    /// Commits and tags, in order of their names.
+    pub(super) texts: Vec<Origin>,
+    /// Whether every object could be looked at.
+    pub(super) whole: bool,
+    commits: u64,
+}
+
+/// A walk through a repository's history.
+pub(super) struct History<'a> {
     repo: &'a Repository,
+    standing: &'a Standing,
     options: &'a Options,
     excludes: globset::GlobSet,
     reachable_only: bool,
@@ -72,12 +72,72 @@ struct History<'a> {
 /// Annotated tags, with what each points at.
 type Tags = BTreeMap<ObjectId, ObjectId>;
 
-impl History<'_> {
+impl<'a> History<'a> {
+    /// Prepares a walk, and counts what is known not to be there.
+    ///
+    /// # Errors
+    /// An exclude is not a glob.
+    pub(super) fn new(
+        repo: &'a Repository,
+        standing: &'a Standing,
+        reachable_only: bool,
+        options: &'a Options,
+        sink: &'a dyn Sink,
+    ) -> Result<Self, SourceError> {
+        let excludes = files::excludes(&options.exclude)?;
+        repo.skipped.iter().chain(&standing.skipped).for_each(|s| sink.skipped(s.clone()));
+        let sink = Again::new(sink);
+        let left = AtomicU64::new(0);
+        let history = History { repo, standing, options, excludes, reachable_only, sink, left };
+        history.incomplete();
+        Ok(history)
+    }
+
+    /// Looks at all that `memory` does not know, and pushes all that looks pointed at.
+    pub(super) fn survey(&self, memory: &dyn Memory) -> Told {
+        let survey = self.look_over(memory);
+        let (commits, tags) = self.look(&survey, memory.is_empty());
+        let found = survey.hot();
+        let mut told = Told::default();
+        // Most repositories hold nothing to be placed.
+        if !found.is_empty() {
+            let (commits, tags) = match commits {
+                Some(all) => (all, tags),
+                None => every_commit(&survey),
+            };
+            let (reach, led) = self.reach(&commits, &tags);
+            told.commits = commits.len() as u64;
+            told.placed = place(&survey, &commits, &found, &reach);
+            told.texts = self.texts(&found, &commits, &tags, (&reach, &led));
+        }
+        self.push(&survey, &told);
+        told.whole = !survey.has_skipped();
+        told
+    }
+
+    /// A survey of its objects.
+    pub(super) fn look_over<'m>(&'m self, memory: &'m dyn Memory) -> Survey<'m> {
+        Survey::new(&self.repo.objects, self.sink.sink, memory, self.options.jobs, self.options.max_file_size)
+    }
+
+    /// Pushes what stands somewhere, and the names of refs.
+    pub(super) fn push(&self, survey: &Survey<'_>, told: &Told) {
+        self.refs(survey);
+        self.blobs(survey, &told.placed);
+        self.names(&told.placed);
+        self.push_texts(&told.texts);
+    }
+
+    /// The objects of which something was left out on purpose or could not be read.
+    pub(super) fn noted(&self) -> BTreeSet<ObjectId> {
+        std::mem::take(&mut self.sink.noted())
+    }
+
     /// Counts what is known not to be there.
-    fn incomplete(&self, sink: &dyn Sink) {
+    fn incomplete(&self) {
         let skip = |reason, detail: String| {
             let provenance = Provenance::file(RawPath::from_path(&self.repo.common_dir));
-            sink.skipped(Skipped { provenance, reason, detail });
+            self.sink.skipped(Skipped { provenance, reason, detail });
         };
         match self.repo.shallow.len() {
             0 => {}
@@ -88,35 +148,31 @@ impl History<'_> {
         }
     }
 
-    fn look(&self, survey: &Survey<'_>) -> (Commits, Tags) {
+    /// All commits and tags, if all are new.
+    fn look(&self, survey: &Survey<'_>, all_new: bool) -> (Option<Commits>, Tags) {
         let (commits, tags) = (Mutex::new(Commits::default()), Mutex::new(Tags::new()));
-        survey.look(&|id, kind, bytes| match kind {
-            Kind::Commit => {
-                if !commits.lock().unwrap_or_else(PoisonError::into_inner).add(id, bytes) {
-                    survey.damaged(id, "its headers do not parse");
-                }
+        survey.look(&|id, kind, bytes| {
+            let sound = match kind {
+                Kind::Commit if all_new => lock(&commits).add(id, bytes),
+                Kind::Commit => Commit::parse(bytes).is_some(),
+                _ => tag_target(bytes).map(|target| lock(&tags).insert(id, target)).is_some(),
+            };
+            if !sound {
+                survey.damaged(id, "its headers do not parse");
             }
-            _ => match tag_target(bytes) {
-                Some(target) => {
-                    tags.lock().unwrap_or_else(PoisonError::into_inner).insert(id, target);
-                }
-                None => survey.damaged(id, "its headers do not parse"),
-            },
+            sound
         });
         survey.names();
-        let inner = |m: Mutex<Commits>| m.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (inner(commits), tags.into_inner().unwrap_or_else(PoisonError::into_inner))
+        (all_new.then(|| inner(commits)), inner(tags))
     }
 
-    /// What refs and reflogs lead to, tags apart. The names of refs are pushed on the way.
-    fn reach(&self, commits: &Commits, tags: &Tags, sink: &dyn Sink) -> (Reach, BTreeSet<ObjectId>) {
-        let (references, skipped) = self.repo.references();
-        let (logged, more) = self.repo.reflogs();
-        skipped.into_iter().chain(more).for_each(|s| sink.skipped(s));
-        let head = self.repo.head().ok().flatten();
-        let mut tips: BTreeSet<ObjectId> = logged.into_iter().collect();
-        for reference in &references {
-            tips.extend(reference.target);
+    /// Pushes the names of refs.
+    fn refs(&self, survey: &Survey<'_>) {
+        for reference in &self.standing.references {
+            let name = reference.name.as_bytes();
+            if !survey.is_hot(name) {
+                continue;
+            }
             let origin = Origin {
                 held: Held::Ref,
                 object: reference.target.unwrap_or_default(),
@@ -125,9 +181,14 @@ impl History<'_> {
                 at_head: false,
                 also_at: Vec::new(),
             };
-            let path = [b".git/", reference.name.as_bytes()].concat();
-            self.text(&RawPath::new(&path), origin, reference.name.as_bytes());
+            self.text(&RawPath::new(&[b".git/", name].concat()), origin, name);
         }
+    }
+
+    /// What refs and reflogs lead to, tags apart.
+    fn reach(&self, commits: &Commits, tags: &Tags) -> (Reach, BTreeSet<ObjectId>) {
+        let mut tips: BTreeSet<ObjectId> = self.standing.logged.iter().copied().collect();
+        tips.extend(self.standing.references.iter().filter_map(|r| r.target));
         // A tag of a tag leads on.
         let mut open: Vec<ObjectId> = tips.iter().copied().collect();
         while let Some(target) = open.pop().and_then(|id| tags.get(&id)) {
@@ -139,7 +200,7 @@ impl History<'_> {
         let reach = Reach {
             commits: commits.reachable(&tips),
             named: named.map(|id| (*id, RawPath::new(b""))).collect(),
-            head,
+            head: self.standing.head,
         };
         (reach, tips)
     }
@@ -150,6 +211,7 @@ impl History<'_> {
             return false;
         }
         if !path.as_bytes().is_empty() && self.excludes.is_match(path.as_path()) {
+            self.sink.noted().insert(origin.object);
             self.skip(path, SkipReason::Excluded);
             return false;
         }
@@ -161,14 +223,20 @@ impl History<'_> {
         self.sink.skipped(Skipped { provenance, reason, detail: String::new() });
     }
 
-    fn blobs(&self, survey: &Survey<'_>, blobs: &BTreeSet<ObjectId>, placed: &Attributed) {
-        survey.again(blobs, &|id, content| {
+    fn blobs(&self, survey: &Survey<'_>, placed: &Attributed) {
+        let blobs = placed.blobs.keys().copied().collect();
+        survey.again(&blobs, &|id, content| {
             let places = placed.blobs.get(&id).map_or(&[][..], |p| &p.list);
             for (path, origin) in places.iter().filter(|(p, o)| self.wanted(p, o)) {
                 let path = if path.as_bytes().is_empty() { pseudo("blob", id) } else { path.clone() };
                 let provenance = Arc::new(Provenance::history(path, origin.clone()));
                 match &content {
                     Content::Bytes(text) => bytes::push(text, &provenance, self.options, &self.sink),
+                    // The bound may have been another when it was first looked at.
+                    Content::Large { size, .. } if *size > self.options.max_file_size => {
+                        let (provenance, detail) = ((*provenance).clone(), format!("{size} bytes"));
+                        self.sink.skipped(Skipped { provenance, reason: SkipReason::TooLarge, detail });
+                    }
                     Content::Large { open, .. } => {
                         bytes::stream(&mut *open(), &provenance, self.options, &self.sink)
                     }
@@ -185,37 +253,45 @@ impl History<'_> {
         }
     }
 
-    /// Messages of commits and tags.
+    /// Where messages of commits and tags stand.
     fn texts(
         &self,
-        found: &Surveyed,
+        found: &Hot,
         commits: &Commits,
         tags: &Tags,
         (reach, tips): (&Reach, &BTreeSet<ObjectId>),
-    ) {
+    ) -> Vec<Origin> {
         if found.texts.is_empty() {
-            return;
+            return Vec::new();
         }
         let ranks = commits.ranks();
-        for id in &found.texts {
+        let origin = |id: &ObjectId| {
             let number = commits.number(id);
-            let (held, word) = if number.is_some() { (Held::Commit, "commit") } else { (Held::Tag, "tag") };
             let of = number.or_else(|| tags.get(id).and_then(|t| commits.number(t)));
-            let origin = Origin {
-                held,
+            Origin {
+                held: if number.is_some() { Held::Commit } else { Held::Tag },
                 object: *id,
                 commit: of.map(|n| commits.reference(n, ranks[n as usize])),
                 reachable: number.map_or(tips.contains(id), |n| reach.commits.contains(n)),
                 at_head: reach.head == Some(*id),
                 also_at: Vec::new(),
-            };
-            let path = pseudo(word, *id);
-            if !self.wanted(&path, &origin) {
+            }
+        };
+        found.texts.iter().map(origin).collect()
+    }
+
+    fn push_texts(&self, texts: &[Origin]) {
+        for origin in texts {
+            let path = pseudo(origin.held.as_str(), origin.object);
+            if !self.wanted(&path, origin) {
                 continue;
             }
-            match self.repo.objects.read(id) {
-                Ok(object) => self.text(&path, origin, &object.bytes),
-                Err(_) => self.skip(&path, SkipReason::Broken),
+            match self.repo.objects.read(&origin.object) {
+                Ok(object) => self.text(&path, origin.clone(), &object.bytes),
+                Err(_) => {
+                    self.sink.noted().insert(origin.object);
+                    self.skip(&path, SkipReason::Broken);
+                }
             }
         }
     }
@@ -231,23 +307,67 @@ pub fn pseudo(word: &str, id: ObjectId) -> RawPath {
     RawPath::new(format!(".git/{word}/{id}.txt").as_bytes())
 }
 
+/// Every commit and tag of a repository.
+fn every_commit(survey: &Survey<'_>) -> (Commits, Tags) {
+    let (commits, tags) = (Mutex::new(Commits::default()), Mutex::new(Tags::new()));
+    survey.each_text(&|id, kind, bytes| match (kind, tag_target(bytes)) {
+        (Kind::Commit, _) => drop(lock(&commits).add(id, bytes)),
+        (_, Some(target)) => drop(lock(&tags).insert(id, target)),
+        _ => {}
+    });
+    (inner(commits), inner(tags))
+}
+
+fn place(survey: &Survey<'_>, commits: &Commits, found: &Hot, reach: &Reach) -> Attributed {
+    if found.blobs.is_empty() && found.names.is_empty() {
+        return Attributed::default();
+    }
+    let wanted = Wanted { blobs: &found.blobs, names: &found.names };
+    attribute(commits, wanted, reach, &|take| survey.each_tree(&|tree| take(tree.id, tree.bytes)))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn inner<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Passes on what a first look has counted.
-pub(super) struct Again<'a>(pub(super) &'a dyn Sink);
+pub(super) struct Again<'a> {
+    sink: &'a dyn Sink,
+    /// Objects that are not, or not wholly, among what was passed on.
+    noted: Mutex<BTreeSet<ObjectId>>,
+}
+
+impl<'a> Again<'a> {
+    pub(super) fn new(sink: &'a dyn Sink) -> Self {
+        Again { sink, noted: Mutex::default() }
+    }
+
+    fn noted(&self) -> MutexGuard<'_, BTreeSet<ObjectId>> {
+        lock(&self.noted)
+    }
+}
 
 impl Sink for Again<'_> {
     fn blob(&self, blob: Blob<'_>) {
-        self.0.blob(Blob { counted: true, ..blob });
+        self.sink.blob(Blob { counted: true, ..blob });
     }
 
     fn skipped(&self, skipped: Skipped) {
-        self.0.skipped(skipped);
+        if let Some(origin) = &skipped.provenance.origin {
+            self.noted().insert(origin.object);
+        }
+        self.sink.skipped(skipped);
     }
 
     fn look(&self, text: &[u8], windows: &[Window]) -> Look {
-        self.0.look(text, windows)
+        self.sink.look(text, windows)
     }
 
     fn stopped(&self) -> bool {
-        self.0.stopped()
+        self.sink.stopped()
     }
 }

@@ -1,36 +1,33 @@
 //! A first look at every object of a repository, each stretch of text once. What it points at is
 //! read again, under its paths.
 
-use super::Objects;
+mod names;
+mod visitors;
+
 use super::file;
 use super::history::pseudo;
 use super::loose::{self, Stream};
-use super::pack::{Entry, Graph, LARGE, Pack, Visited, Visitor, walk};
+use super::memory::{Hot, Learned, Memory};
+use super::objects::Objects;
+use super::pack::{Graph, LARGE, Pack, Visited, walk};
 use super::parse::{Kind, Mode};
+use super::part::Part;
+use super::reader::{Reader, family};
 use super::reuse::Seen;
-use super::trees::{self, PerThread};
+use super::trees::PerThread;
 use crate::model::{ObjectId, Provenance, RawPath, Sink, SkipReason, Skipped, Window};
-use ahash::{AHashSet, RandomState};
-use flate2::bufread::ZlibDecoder;
+use ahash::AHashSet;
+use names::{Before, Names, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use visitors::{Blobs, Contents, Each};
 
-/// Names that are remembered to have been looked at.
-const NAMES: usize = 1 << 22;
-
-/// What the first look pointed at.
-#[derive(Debug, Default)]
-pub struct Surveyed {
-    /// Contents of files to be read again, under their paths.
-    pub blobs: BTreeSet<ObjectId>,
-    /// Commits and tags whose text is to be read again.
-    pub texts: BTreeSet<ObjectId>,
-    /// Names of files and folders to be read again.
-    pub names: BTreeSet<Vec<u8>>,
-}
+/// So few blobs are read one by one where the heads of a pack's entries were not read: to read by
+/// families takes all of them.
+const FEW: usize = 64;
 
 /// A blob that is read again.
 pub enum Content<'a> {
@@ -45,132 +42,172 @@ pub enum Content<'a> {
     },
 }
 
-/// Takes commits and tags as they pass.
-pub type OnText<'a> = &'a (dyn Fn(ObjectId, Kind, &[u8]) + Sync);
+/// Takes commits and tags as they pass; `false` if one makes no sense.
+pub type OnText<'a> = &'a (dyn Fn(ObjectId, Kind, &[u8]) -> bool + Sync);
 
 /// A survey of all objects of a repository.
 pub struct Survey<'a> {
     objects: &'a Objects,
-    graphs: Vec<(&'a Pack, Graph)>,
+    parts: Vec<Part<'a>>,
     loose: Vec<(ObjectId, PathBuf)>,
     sink: &'a dyn Sink,
+    memory: &'a dyn Memory,
     jobs: usize,
     most: u64,
-    found: Mutex<Surveyed>,
     /// What cannot be read where it was looked for; each is dealt with once.
     lost: Mutex<AHashSet<ObjectId>>,
     /// Of that, what stands elsewhere too.
     beside: Mutex<BTreeMap<ObjectId, Kind>>,
+    skipped: AtomicBool,
 }
 
 impl<'a> Survey<'a> {
-    /// Reads the heads of all packs. What cannot be read is counted by the sink, blobs of more than
-    /// `most` bytes among it.
-    pub fn new(objects: &'a Objects, sink: &'a dyn Sink, jobs: usize, most: u64) -> Self {
+    /// Finds the packs and loose objects. What cannot be read is counted by the sink, blobs of more
+    /// than `most` bytes among it. What `memory` knows is not looked at.
+    pub fn new(
+        objects: &'a Objects,
+        sink: &'a dyn Sink,
+        memory: &'a dyn Memory,
+        jobs: usize,
+        most: u64,
+    ) -> Self {
         objects.broken().iter().for_each(|skipped| sink.skipped(skipped.clone()));
-        let packs: Vec<&Pack> = objects.stores().iter().flat_map(|s| &s.packs).collect();
-        let graphs: Vec<(&Pack, Graph)> = packs.iter().map(|p| (*p, Graph::new(p))).collect();
+        let parts: Vec<Part<'a>> = objects.stores().iter().flat_map(|s| &s.packs).map(Part::new).collect();
         let mut loose: Vec<_> = objects.stores().iter().flat_map(|s| loose::list(&s.path)).collect();
         loose.sort();
         loose.dedup_by(|a, b| a.0 == b.0);
         loose.retain(|(id, _)| objects.packed(id).is_none());
-        let (found, lost, beside) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let survey = Survey { objects, graphs, loose, sink, jobs, most, found, lost, beside };
-        for (pack, graph) in &survey.graphs {
-            for &(node, why) in graph.broken() {
-                survey.lost(Some(pack), pack.id(graph.position(node)), why);
-            }
-            if u64::from(pack.claimed()) > graph.len() as u64 {
-                survey.skip(
-                    RawPath::from_path(pack.path()),
-                    SkipReason::Broken,
-                    format!("it holds {} objects, and its index names {}", pack.claimed(), graph.len()),
-                );
-            }
+        let (lost, beside) = (Mutex::default(), Mutex::default());
+        let skipped = AtomicBool::new(!objects.broken().is_empty());
+        let survey = Survey { objects, parts, loose, sink, memory, jobs, most, lost, beside, skipped };
+        for pack in survey.parts.iter().map(|p| p.pack).filter(|p| p.claimed() > p.len()) {
+            survey.skip(
+                RawPath::from_path(pack.path()),
+                SkipReason::Broken,
+                format!("it holds {} objects, and its index names {}", pack.claimed(), pack.len()),
+            );
         }
         survey
     }
 
-    /// Looks at every blob, commit and tag.
+    /// Looks at every blob, commit and tag that is new.
     pub fn look(&self, on_text: OnText<'_>) {
-        let contents = Contents { survey: self, seen: self.sink.reach().map(Seen::new) };
-        let text = |id: ObjectId, kind: Kind, bytes: &[u8]| {
-            self.sink.looked(0, bytes.len() as u64);
-            if self.is_hot(bytes) {
-                lock(&self.found).texts.insert(id);
-            }
-            on_text(id, kind, bytes);
-        };
+        let seen = self.sink.reach().map(Seen::new);
         let is_text = |kind| matches!(kind, Kind::Commit | Kind::Tag);
-        let texts =
-            Each { survey: self, wants: &is_text, take: |o: &Visited<'_>| text(o.id, o.kind, o.bytes) };
-        for (pack, graph) in &self.graphs {
-            walk(pack, graph, None, self.jobs, &contents);
-            walk(pack, graph, None, self.jobs, &texts);
+        for part in &self.parts {
+            part.ask(self.memory);
+            if part.is_known() {
+                continue;
+            }
+            let graph = self.graph(part);
+            let contents = Contents { survey: self, part: Some(part), seen: seen.as_ref() };
+            walk(part.pack, graph, part.needed(), self.jobs, &contents);
+            let take = |o: &Visited<'_>| {
+                if part.is_new(o.node) {
+                    self.text(o.id, o.kind, o.bytes, on_text);
+                }
+            };
+            let texts = Each { survey: self, wants: &is_text, take };
+            walk(part.pack, graph, part.needed(), self.jobs, &texts);
         }
-        self.each_loose(&|kind| kind != Kind::Tree, &|id, kind, content| match content {
+        let contents = Contents { survey: self, part: None, seen: seen.as_ref() };
+        let is_new = |id: &ObjectId| !self.memory.knows(id);
+        self.each_loose(&is_new, &|kind| kind != Kind::Tree, &|id, kind, content| match content {
             Content::Bytes(bytes) if kind == Kind::Blob => contents.content(id, bytes),
-            Content::Bytes(bytes) => text(id, kind, bytes),
+            Content::Bytes(bytes) => self.text(id, kind, bytes, on_text),
             Content::Large { size, .. } => contents.beyond(id, size),
         });
-        self.each_beside(&|id, kind, bytes| match kind {
+        self.each_beside(&is_new, &|kind| kind != Kind::Tree, &|id, kind, bytes| match kind {
             Kind::Blob => contents.content(id, bytes),
-            Kind::Commit | Kind::Tag => text(id, kind, bytes),
-            Kind::Tree => {}
+            _ => self.text(id, kind, bytes, on_text),
         });
     }
 
-    /// Looks at the names in every tree, and notes those blobs that rules want by their name.
-    pub fn names(&self) {
-        let hasher = RandomState::new();
-        let known: Mutex<AHashSet<u64>> = Mutex::default();
-        let readers: PerThread<trees::Reader> = PerThread::default();
-        self.each_tree(&|tree: &Visited<'_>| {
-            let list = readers.with(|reader| reader.read(tree.bytes));
-            let mut fresh = Vec::new();
-            if !list.entries.is_empty() {
-                let mut known = lock(&known);
-                for (_, entry) in &list.entries {
-                    if known.insert(hasher.hash_one(entry.name)) {
-                        fresh.push(entry.name);
-                    }
-                    if matches!(entry.mode, Mode::File | Mode::Link) && self.sink.wants_name(entry.name) {
-                        lock(&self.found).blobs.insert(entry.id);
-                    }
-                }
-                // Whoever makes up names without end has them looked at twice, and costs no memory.
-                if known.len() > NAMES {
-                    known.clear();
-                }
-            }
-            for name in fresh.into_iter().filter(|n| self.is_hot(n)) {
-                lock(&self.found).names.insert(name.to_vec());
-            }
-            if list.broken {
-                self.damaged(tree.id, "its entries do not parse");
-            }
-        });
-    }
-
-    /// Visits every tree.
-    pub fn each_tree(&self, take: &(dyn Fn(&Visited<'_>) + Sync)) {
-        let trees = Each { survey: self, wants: &|kind| kind == Kind::Tree, take };
-        for (pack, graph) in &self.graphs {
-            walk(pack, graph, None, self.jobs, &trees);
+    fn text(&self, id: ObjectId, kind: Kind, bytes: &[u8], on_text: OnText<'_>) {
+        let size = bytes.len() as u64;
+        let learned = Learned::text(id, kind, size, self.is_hot(bytes));
+        if self.memory.learned(&Learned { sound: on_text(id, kind, bytes), ..learned }) {
+            self.sink.looked(0, size);
         }
-        self.each_loose(&|kind| kind == Kind::Tree, &|id, kind, content| {
+    }
+
+    /// Looks at the names in every tree that is new, and notes those blobs that rules want by their
+    /// name.
+    pub fn names(&self) {
+        let known = Names::default();
+        let before: PerThread<Before> = PerThread::default();
+        let judge = |name: &[u8]| Verdict { hot: self.is_hot(name), wanted: self.sink.wants_name(name) };
+        self.trees(true, &|tree: &Visited<'_>| {
+            before.with(|before| {
+                let list = before.reader.read(tree.bytes);
+                let found = known.judge(&list.entries, &judge);
+                let is_file = |mode| matches!(mode, Mode::File | Mode::Link);
+                // One that is kept was noted with the tree before.
+                let wanted = found.iter().filter(|(_, e, v)| v.wanted && is_file(e.mode)).map(|(_, e, _)| e.id);
+                before.hot.retain_mut(|(at, _)| list.now(*at).map(|now| *at = now).is_some());
+                let fresh = found.iter().filter(|(_, _, v)| v.hot);
+                before.hot.extend(fresh.map(|(at, entry, _)| (*at, Box::from(entry.name))));
+                let named = before.hot.iter().map(|(at, name)| (*at as u32, &**name));
+                let learned = Learned {
+                    names: &named.collect::<Vec<_>>(),
+                    wanted: &wanted.collect::<Vec<_>>(),
+                    sound: !list.broken,
+                    ..Learned::text(tree.id, Kind::Tree, tree.bytes.len() as u64, false)
+                };
+                self.memory.learned(&learned);
+                if list.broken {
+                    self.damaged(tree.id, "its entries do not parse");
+                }
+            });
+        });
+    }
+
+    /// Visits every tree, known or not.
+    pub fn each_tree(&self, take: &(dyn Fn(&Visited<'_>) + Sync)) {
+        self.trees(false, take);
+    }
+
+    fn trees(&self, only_new: bool, take: &(dyn Fn(&Visited<'_>) + Sync)) {
+        for part in self.parts.iter().filter(|p| !only_new || !p.is_known()) {
+            let take = |tree: &Visited<'_>| {
+                if !only_new || part.is_new(tree.node) {
+                    take(tree);
+                }
+            };
+            let needed = part.needed().filter(|_| only_new);
+            let trees = Each { survey: self, wants: &|kind| kind == Kind::Tree, take };
+            walk(part.pack, self.graph(part), needed, self.jobs, &trees);
+        }
+        let which = |id: &ObjectId| !only_new || !self.memory.knows(id);
+        let is_tree = |kind| kind == Kind::Tree;
+        self.each_loose(&which, &is_tree, &|id, kind, content| {
             if let Content::Bytes(bytes) = content {
                 take(&Visited { node: 0, id, kind, bytes });
             }
         });
-        self.each_beside(&|id, kind, bytes| {
-            if kind == Kind::Tree {
-                take(&Visited { node: 0, id, kind, bytes });
-            }
+        self.each_beside(&which, &is_tree, &|id, kind, bytes| {
+            take(&Visited { node: 0, id, kind, bytes });
         });
     }
 
-    /// Reads the wanted blobs again, each once.
+    /// Visits every commit and tag, known or not.
+    pub fn each_text(&self, take: &(dyn Fn(ObjectId, Kind, &[u8]) + Sync)) {
+        let wants = |kind| matches!(kind, Kind::Commit | Kind::Tag);
+        for part in &self.parts {
+            let texts =
+                Each { survey: self, wants: &wants, take: |o: &Visited<'_>| take(o.id, o.kind, o.bytes) };
+            walk(part.pack, self.graph(part), None, self.jobs, &texts);
+        }
+        self.each_loose(&|_| true, &wants, &|id, kind, content| {
+            if let Content::Bytes(bytes) = content {
+                take(id, kind, bytes);
+            }
+        });
+        self.each_beside(&|_| true, &wants, take);
+    }
+
+    /// Reads the wanted blobs again, each once. One that is not there any more, or cannot be read, is
+    /// counted.
     pub fn again(&self, wanted: &BTreeSet<ObjectId>, take: &(dyn Fn(ObjectId, Content<'_>) + Sync)) {
         let done = Mutex::new(BTreeSet::new());
         let once = |id: ObjectId, content: Content<'_>| {
@@ -178,29 +215,62 @@ impl<'a> Survey<'a> {
                 take(id, content);
             }
         };
-        let blobs = Blobs { survey: self, take: &once };
-        for (pack, graph) in &self.graphs {
-            let mut needed = vec![false; graph.len()];
-            for node in 0..graph.len() as u32 {
-                if !wanted.contains(&pack.id(graph.position(node))) {
-                    continue;
-                }
-                let mut at = Some(node);
-                while let Some(n) = at.filter(|&n| !std::mem::replace(&mut needed[n as usize], true)) {
-                    at = graph.parent(n);
-                }
+        let is_walked = |part: &&Part<'a>| wanted.len() > FEW || part.has_graph();
+        let walked: Vec<&Part<'a>> = self.parts.iter().filter(is_walked).collect();
+        for part in &walked {
+            if let Some(needed) = part.leading_to(wanted) {
+                let blobs = Blobs { survey: self, take: &once };
+                walk(part.pack, self.graph(part), Some(&needed), self.jobs, &blobs);
             }
-            walk(pack, graph, Some(&needed), self.jobs, &blobs);
         }
-        self.each_loose(&|kind| kind == Kind::Blob, &|id, _, content| once(id, content));
-        self.each_beside(&|id, kind, bytes| {
-            if kind == Kind::Blob {
-                once(id, Content::Bytes(bytes));
+        let (which, is_blob) = (|id: &ObjectId| wanted.contains(id), |kind| kind == Kind::Blob);
+        self.each_loose(&which, &is_blob, &|id, _, content| once(id, content));
+        self.each_beside(&which, &is_blob, &|id, _, bytes| once(id, Content::Bytes(bytes)));
+        if self.sink.stopped() {
+            return;
+        }
+        let (done, lost) = (lock(&done).clone(), lock(&self.lost).clone());
+        // What a walk passed by is no blob, whatever a folder says.
+        let passed = |id: &ObjectId| walked.iter().any(|part| part.pack.find(id).is_some());
+        let missed = wanted.iter().filter(|id| !done.contains(id) && !lost.contains(*id) && !passed(id));
+        self.singly(missed.copied().collect(), take);
+    }
+
+    /// Reads blobs one by one.
+    fn singly(&self, mut list: Vec<ObjectId>, take: &(dyn Fn(ObjectId, Content<'_>) + Sync)) {
+        list.sort_by_cached_key(|id| family(self.objects, id));
+        let shares: Vec<&[ObjectId]> = list.chunks(list.len().div_ceil(self.jobs.max(1)).max(1)).collect();
+        self.each(&shares, &|share| {
+            let mut reader = Reader::new(self.objects);
+            for id in share.iter().take_while(|_| !self.sink.stopped()) {
+                self.single(*id, &mut reader, take);
             }
         });
     }
 
-    fn is_hot(&self, text: &[u8]) -> bool {
+    fn single(
+        &self,
+        id: ObjectId,
+        reader: &mut Reader<'_>,
+        take: &(dyn Fn(ObjectId, Content<'_>) + Sync),
+    ) {
+        let open = || self.objects.stream(&id).filter(|s| s.kind == Kind::Blob && s.size > LARGE);
+        if let Some(size) = open().map(|stream| stream.size) {
+            let open = || match open() {
+                Some(stream) => Box::new(stream.bytes()) as Box<dyn Read>,
+                None => Box::new(Failed("it is not there any more".to_owned())),
+            };
+            return take(id, Content::Large { size, open: &open });
+        }
+        match reader.read(&id) {
+            Ok((Kind::Blob, bytes)) => take(id, Content::Bytes(&bytes)),
+            Ok(_) => {}
+            Err(error) => self.damaged(id, &error.to_string()),
+        }
+    }
+
+    /// Whether a short text has to be searched.
+    pub fn is_hot(&self, text: &[u8]) -> bool {
         if self.sink.reach().is_none() {
             return true;
         }
@@ -208,19 +278,27 @@ impl<'a> Survey<'a> {
         !look.hot.is_empty()
     }
 
-    /// What the looks pointed at.
-    pub fn finish(self) -> Surveyed {
-        self.found.into_inner().unwrap_or_else(PoisonError::into_inner)
+    /// All that looks pointed at, in this survey and those that are remembered, and that is there.
+    pub fn hot(&self) -> Hot {
+        let mut hot = self.memory.hot(self.objects);
+        hot.blobs.retain(|id| self.objects.contains(id));
+        hot.texts.retain(|id| self.objects.contains(id));
+        hot
     }
 
-    /// What the looks have pointed at so far.
-    pub fn found(&self) -> MutexGuard<'_, Surveyed> {
-        lock(&self.found)
+    /// Which entry of a pack is a delta against which. Counts what has no place in that.
+    fn graph<'p>(&self, part: &'p Part<'a>) -> &'p Graph {
+        let graph = part.graph();
+        for &(node, why) in graph.broken() {
+            self.lost(Some(part.pack), part.id(node), why);
+        }
+        graph
     }
 
-    /// Gives the loose objects of the wanted kinds; large blobs as streams.
+    /// Gives those loose objects that are of the wanted kinds; large blobs as streams.
     fn each_loose(
         &self,
+        which: &dyn Fn(&ObjectId) -> bool,
         wants: &(dyn Fn(Kind) -> bool + Sync),
         take: &(dyn Fn(ObjectId, Kind, Content<'_>) + Sync),
     ) {
@@ -244,17 +322,25 @@ impl<'a> Survey<'a> {
             take(id, kind, Content::Bytes(&object.bytes));
             Ok(())
         };
+        let list: Vec<_> = self.loose.iter().filter(|(id, _)| which(id)).collect();
+        self.each(&list, &|(id, path)| {
+            if let Err(why) = one(*id, path) {
+                self.lost(None, *id, &why);
+            }
+        });
+    }
+
+    /// Does some work for each, from several threads, until it is to stop.
+    fn each<T: Sync>(&self, list: &[T], work: &(dyn Fn(&T) + Sync)) {
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
-            for _ in 0..self.jobs.min(self.loose.len()) {
+            for _ in 0..self.jobs.min(list.len()) {
                 scope.spawn(|| {
-                    while let Some((id, path)) = self.loose.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    while let Some(one) = list.get(next.fetch_add(1, Ordering::Relaxed)) {
                         if self.sink.stopped() {
                             return;
                         }
-                        if let Err(why) = one(*id, path) {
-                            self.lost(None, *id, &why);
-                        }
+                        work(one);
                     }
                 });
             }
@@ -291,9 +377,14 @@ impl<'a> Survey<'a> {
     }
 
     /// Gives what is damaged where it was looked for and stands elsewhere too.
-    fn each_beside(&self, take: &dyn Fn(ObjectId, Kind, &[u8])) {
+    fn each_beside(
+        &self,
+        which: &dyn Fn(&ObjectId) -> bool,
+        wants: &dyn Fn(Kind) -> bool,
+        take: &dyn Fn(ObjectId, Kind, &[u8]),
+    ) {
         let list = lock(&self.beside).clone();
-        for (id, kind) in list {
+        for (id, kind) in list.into_iter().filter(|(id, kind)| wants(*kind) && which(id)) {
             match self.objects.read(&id) {
                 Ok(object) => take(id, kind, &object.bytes),
                 Err(error) => self.damaged(id, &error.to_string()),
@@ -301,7 +392,13 @@ impl<'a> Survey<'a> {
         }
     }
 
+    /// Whether any object could not be looked at.
+    pub fn has_skipped(&self) -> bool {
+        self.skipped.load(Ordering::Relaxed)
+    }
+
     fn skip(&self, path: RawPath, reason: SkipReason, detail: String) {
+        self.skipped.store(true, Ordering::Relaxed);
         self.sink.skipped(Skipped { provenance: Provenance::file(path), reason, detail });
     }
 }
@@ -321,132 +418,4 @@ fn all(text: &[u8]) -> Window {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Looks at blobs.
-struct Contents<'s, 'a> {
-    survey: &'s Survey<'a>,
-    /// Chunks that were looked at; without it every blob is read again whole.
-    seen: Option<Seen>,
-}
-
-impl Contents<'_, '_> {
-    /// Has one read again that is too large for a first look.
-    fn beyond(&self, id: ObjectId, size: u64) {
-        if !self.survey.is_too_large(id, size) {
-            self.survey.sink.looked(1, size);
-            lock(&self.survey.found).blobs.insert(id);
-        }
-    }
-
-    fn content(&self, id: ObjectId, bytes: &[u8]) {
-        if self.survey.is_too_large(id, bytes.len() as u64) {
-            return;
-        }
-        self.survey.sink.looked(1, bytes.len() as u64);
-        if self.seen.as_ref().is_none_or(|seen| seen.is_hot(bytes, self.survey.sink)) {
-            lock(&self.survey.found).blobs.insert(id);
-        }
-    }
-}
-
-impl Visitor for Contents<'_, '_> {
-    fn wants(&self, kind: Kind) -> bool {
-        kind == Kind::Blob
-    }
-
-    fn visit(&self, object: &Visited<'_>) {
-        self.content(object.id, object.bytes);
-    }
-
-    fn large(&self, _: &Pack, entry: &Entry, id: ObjectId, _: Kind) {
-        self.beyond(id, entry.size);
-    }
-
-    fn broken(&self, pack: &Pack, id: ObjectId, why: &str) {
-        self.survey.lost(Some(pack), id, why);
-    }
-
-    fn other(&self, id: &ObjectId) -> Option<(Kind, Vec<u8>)> {
-        self.survey.objects.read(id).ok().map(|o| (o.kind, o.bytes))
-    }
-
-    fn stopped(&self) -> bool {
-        self.survey.sink.stopped()
-    }
-}
-
-/// Hands over every object of some kinds.
-struct Each<'s, 'a, F> {
-    survey: &'s Survey<'a>,
-    wants: &'s (dyn Fn(Kind) -> bool + Sync),
-    take: F,
-}
-
-impl<F: Fn(&Visited<'_>) + Sync> Visitor for Each<'_, '_, F> {
-    fn wants(&self, kind: Kind) -> bool {
-        (self.wants)(kind)
-    }
-
-    fn visit(&self, object: &Visited<'_>) {
-        (self.take)(object);
-    }
-
-    fn large(&self, pack: &Pack, entry: &Entry, id: ObjectId, kind: Kind) {
-        let mut bytes = Vec::new();
-        let made = match entry.size > pack.most() {
-            true => Err("it takes more memory than an object of such a pack may"),
-            false => pack.inflate(entry, &mut libdeflater::Decompressor::new(), &mut bytes),
-        };
-        match made {
-            Ok(()) => (self.take)(&Visited { node: 0, id, kind, bytes: &bytes }),
-            Err(why) => self.survey.lost(Some(pack), id, why),
-        }
-    }
-
-    fn broken(&self, pack: &Pack, id: ObjectId, why: &str) {
-        self.survey.lost(Some(pack), id, why);
-    }
-
-    fn other(&self, id: &ObjectId) -> Option<(Kind, Vec<u8>)> {
-        self.survey.objects.read(id).ok().map(|o| (o.kind, o.bytes))
-    }
-
-    fn stopped(&self) -> bool {
-        self.survey.sink.stopped()
-    }
-}
-
-/// Hands over blobs, large ones as streams.
-struct Blobs<'s, 'a> {
-    survey: &'s Survey<'a>,
-    take: &'s (dyn Fn(ObjectId, Content<'_>) + Sync),
-}
-
-impl Visitor for Blobs<'_, '_> {
-    fn wants(&self, kind: Kind) -> bool {
-        kind == Kind::Blob
-    }
-
-    fn visit(&self, object: &Visited<'_>) {
-        (self.take)(object.id, Content::Bytes(object.bytes));
-    }
-
-    fn large(&self, pack: &Pack, entry: &Entry, id: ObjectId, _: Kind) {
-        let data = pack.bytes().get(entry.data..).unwrap_or_default();
-        let open = || Box::new(ZlibDecoder::new(data).take(entry.size)) as Box<dyn Read + '_>;
-        (self.take)(id, Content::Large { size: entry.size, open: &open });
-    }
-
-    fn broken(&self, pack: &Pack, id: ObjectId, why: &str) {
-        self.survey.lost(Some(pack), id, why);
-    }
-
-    fn other(&self, id: &ObjectId) -> Option<(Kind, Vec<u8>)> {
-        self.survey.objects.read(id).ok().map(|o| (o.kind, o.bytes))
-    }
-
-    fn stopped(&self) -> bool {
-        self.survey.sink.stopped()
-    }
 }

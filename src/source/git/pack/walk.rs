@@ -40,7 +40,7 @@ pub trait Visitor: Sync {
     /// Takes an object.
     fn visit(&self, object: &Visited<'_>);
     /// Takes a whole entry of more than [`LARGE`] bytes that nothing is a delta against.
-    fn large(&self, pack: &Pack, entry: &Entry, id: ObjectId, kind: Kind);
+    fn large(&self, pack: &Pack, entry: &Entry, node: u32, id: ObjectId, kind: Kind);
     /// Counts an entry that cannot be read; everything that is a delta against it goes with it.
     fn broken(&self, pack: &Pack, id: ObjectId, why: &str);
     /// Gives an object that is not in the pack.
@@ -193,7 +193,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
                 if kind != Kind::Blob {
                     self.alone(entry.size);
                 }
-                self.visitor.large(self.pack, &entry, id, kind);
+                self.visitor.large(self.pack, &entry, root, id, kind);
                 Ok(None)
             }
             Stored::Whole(kind) if entry.size <= self.pack.most() => {
