@@ -219,6 +219,7 @@ fn report(c: &mut Criterion) {
         findings: &outcome.findings,
         below: 0,
         coverage: &outcome.coverage,
+        lifecycle: None,
         veil: &Veil::new(&outcome.findings),
         started: Timestamp::UNIX_EPOCH,
         finished: Timestamp::UNIX_EPOCH,

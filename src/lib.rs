@@ -9,3 +9,4 @@ pub mod rotate;
 pub mod rule;
 pub mod scan;
 pub mod source;
+pub mod state;

@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("scan", 5),
     // Turns keys over; a scan tells it nothing but a report, so the two never meet below the command.
     ("rotate", 5),
+    ("state", 5),
     ("config", 6),
     ("lib", 7),
     ("cli", 8),

@@ -9,6 +9,7 @@ use super::man::ManArgs;
 use super::policy::PolicyArgs;
 use super::rules::RulesArgs;
 use super::scan::ScanArgs;
+use super::sweep::SweepArgs;
 use clap::{Args, Parser, Subcommand};
 use keywheel::config::size;
 use keywheel::model::{Confidence, Severity};
@@ -40,6 +41,14 @@ pub(crate) enum Command {
   keywheel scan --format sarif=out.sarif     SARIF to a file
   keywheel scan --baseline .keywheel-baseline --min-confidence low"))]
     Scan(Box<ScanArgs>),
+    /// Scan all of some repositories' history, and remember it: the next sweep reads only what is new
+    #[command(after_help = "Examples:
+  keywheel sweep --state ~/.cache/keywheel.state                 the repository of the current folder
+  keywheel sweep /srv/git/*.git --state sweep.state -f sarif=out.sarif
+
+A sweep that is killed goes on where it was. Findings are new, known (reported by an earlier sweep), fixed
+(no ref leads to them any more) or reopened; --fail-on new counts new and reopened ones.")]
+    Sweep(Box<SweepArgs>),
     /// List, show and check rules
     Rules(RulesArgs),
     /// Accept what is found today, so that only new findings count

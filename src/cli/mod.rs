@@ -15,11 +15,13 @@ mod output;
 mod policy;
 mod progress;
 mod random;
+mod reporting;
 mod rules;
 mod scan;
 mod session;
 mod settings;
 mod signal;
+mod sweep;
 mod terminal;
 mod what;
 
@@ -57,6 +59,7 @@ fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Scan(args) => scan::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Rules(args) => or_closed(rules::run(&args)),
         Command::Baseline(args) => baseline::run(&args),
         Command::Ci(args) => ci::run(&args),

@@ -7,8 +7,19 @@ use std::io::Read;
 /// That many random bytes, in hexadecimal digits.
 pub(crate) fn hex(bytes: usize) -> Result<String> {
     let mut raw = vec![0; bytes];
-    File::open("/dev/urandom")
-        .and_then(|mut f| f.read_exact(&mut raw))
-        .context("cannot draw random bytes from /dev/urandom")?;
+    fill(&mut raw)?;
     Ok(raw.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+/// A key.
+pub(crate) fn key() -> Result<[u8; 32]> {
+    let mut key = [0; 32];
+    fill(&mut key)?;
+    Ok(key)
+}
+
+fn fill(bytes: &mut [u8]) -> Result<()> {
+    File::open("/dev/urandom")
+        .and_then(|mut f| f.read_exact(bytes))
+        .context("cannot draw random bytes from /dev/urandom")
 }

@@ -47,39 +47,56 @@ pub(crate) fn run_with(
     let mut options = settings.options;
     options.floor = Some(settings.floors.0);
     let collector = Collector::new(settings.detector, options);
-    signal::watch();
-    let (done, ended) = mpsc::channel::<()>();
-    std::thread::scope(|scope| {
-        let mut progress = Progress::new(settings.quiet);
-        let shared = &collector;
-        scope.spawn(move || {
-            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(BEAT) {
-                if signal::caught().is_some() {
-                    shared.stop();
-                }
-                progress.draw(|| shared.progress());
-            }
-            progress.clear();
-        });
-        // Dropped on every way out, which ends the watcher.
-        let _done = done;
-        feed(&settings.files, &collector)
-    })?;
-    if signal::caught().is_some() {
-        collector.stop();
-    }
-    let interrupted = collector.interrupted();
-    let mut outcome = collector.finish();
-    if interrupted && !outcome.coverage.skipped.contains_key(&SkipReason::Budget) {
-        outcome.coverage.skip(unread(Path::new("."), stopped_by()));
-        outcome.coverage.settle();
-    }
+    watched(&collector, settings.quiet, &|| false, || feed(&settings.files, &collector))?;
+    let mut outcome = settle(collector, Path::new("."));
     let (confidence, severity) = settings.floors;
     let all = outcome.findings.len();
     let veil = Veil::new(&outcome.findings);
     outcome.findings.retain(|f| f.confidence >= confidence && f.severity >= severity);
     let below = (all - outcome.findings.len()) as u64;
     Ok(Pass { outcome, veil, times: (started, Timestamp::now()), below, signal: signal::caught() })
+}
+
+/// Does `work` while signals are watched and progress is drawn. A signal stops the collector, and so
+/// does `failed`.
+pub(crate) fn watched<T>(
+    collector: &Collector,
+    quiet: bool,
+    failed: &(dyn Fn() -> bool + Sync),
+    work: impl FnOnce() -> T,
+) -> T {
+    signal::watch();
+    let (done, ended) = mpsc::channel::<()>();
+    let result = std::thread::scope(|scope| {
+        let mut progress = Progress::new(quiet);
+        scope.spawn(move || {
+            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(BEAT) {
+                if signal::caught().is_some() || failed() {
+                    collector.stop();
+                }
+                progress.draw(|| collector.progress());
+            }
+            progress.clear();
+        });
+        // Dropped on every way out, which ends the watcher.
+        let _done = done;
+        work()
+    });
+    if signal::caught().is_some() {
+        collector.stop();
+    }
+    result
+}
+
+/// The outcome; that it was stopped stands in its account of `path`.
+pub(crate) fn settle(collector: Collector, path: &Path) -> Outcome {
+    let interrupted = collector.interrupted();
+    let mut outcome = collector.finish();
+    if interrupted && !outcome.coverage.skipped.contains_key(&SkipReason::Budget) {
+        outcome.coverage.skip(unread(path, stopped_by()));
+        outcome.coverage.settle();
+    }
+    outcome
 }
 
 fn push(path: &Path, what: &What, files: &source::Options, collector: &Collector) -> Result<()> {
@@ -90,11 +107,11 @@ fn push(path: &Path, what: &What, files: &source::Options, collector: &Collector
     what.push(path, files, collector)
 }
 
-fn stopped_by() -> &'static str {
+pub(crate) fn stopped_by() -> &'static str {
     if signal::caught().is_some() { "a signal ended the scan" } else { "the time of --budget was spent" }
 }
 
-fn unread(path: &Path, detail: &str) -> Skipped {
+pub(crate) fn unread(path: &Path, detail: &str) -> Skipped {
     let provenance = Provenance::file(RawPath::from_path(path));
     Skipped { provenance, reason: SkipReason::Budget, detail: format!("{detail} before all of it was read") }
 }

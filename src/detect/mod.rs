@@ -12,5 +12,9 @@ mod paths;
 mod pattern;
 mod prefilter;
 
+/// Rises whenever the same rules may find more in the same bytes: decoders, gates, filters, looks.
+/// Whatever remembers that something holds nothing forgets it then.
+pub const GENERATION: u32 = 1;
+
 pub use engine::{DEPTH, Detector, Dropped, Found, Part, Why, Workspace, is_reported};
 pub use gather::Raw;

@@ -91,17 +91,25 @@ pub enum Status {
     /// Not seen before: counts.
     #[default]
     New,
-    /// In the baseline.
+    /// Seen before, then gone, and here again: counts.
+    Reopened,
+    /// In the baseline, or seen by an earlier sweep.
     Known(Suppression),
     /// Accepted in every place where it stands.
     Suppressed(Suppression),
 }
 
 impl Status {
+    /// Whether nothing accepts it, so that it counts.
+    pub fn counts(&self) -> bool {
+        matches!(self, Status::New | Status::Reopened)
+    }
+
     /// The word used in reports.
     pub fn as_str(&self) -> &'static str {
         match self {
             Status::New => "new",
+            Status::Reopened => "reopened",
             Status::Known(_) => "known",
             Status::Suppressed(_) => "suppressed",
         }
@@ -132,6 +140,8 @@ pub enum By {
     Config,
     /// The old side of the change that was scanned: the value stood there before.
     Old,
+    /// An earlier sweep, which reported it.
+    Sweep,
 }
 
 impl By {
@@ -142,6 +152,7 @@ impl By {
             By::Inline => "inline",
             By::Config => "config",
             By::Old => "old-side",
+            By::Sweep => "sweep",
         }
     }
 }

@@ -5,7 +5,7 @@ use super::escape::{workflow_data, workflow_property};
 use super::view::{View, is_stdin};
 use super::words::{self, Tally, count};
 use super::{Format, Report};
-use crate::model::{Held, Occurrence, Scope, Severity, Status};
+use crate::model::{Held, Occurrence, Scope, Severity};
 use std::io::{self, Write};
 
 /// Annotations a step.
@@ -20,7 +20,7 @@ impl Format for Github {
     }
 
     fn write(&self, report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
-        let new = || report.findings.iter().filter(|f| f.status == Status::New);
+        let new = || report.findings.iter().filter(|f| f.status.counts());
         for finding in new().take(SHOWN) {
             annotate(&View::new(finding, report.veil), out)?;
         }

@@ -1,6 +1,6 @@
 //! `json`: one versioned document, one finding a line.
 
-use super::record::{Account, Whole};
+use super::record::{Account, Sweep, Whole};
 use super::view::View;
 use super::words::Tally;
 use super::{Format, Report, escape};
@@ -43,6 +43,7 @@ impl Format for Json {
                 "occurrences": tally.places,
                 "by_severity": by_severity,
                 "new": tally.new,
+                "reopened": tally.reopened,
                 "known": tally.known(),
                 "known_by": known,
                 "suppressed": tally.suppressed(),
@@ -54,6 +55,10 @@ impl Format for Json {
         )?;
         line.extend_from_slice(b",\n\"coverage\":");
         escape::json(&mut line, &Account::of(report.coverage, report.veil))?;
+        if let Some(life) = report.lifecycle {
+            line.extend_from_slice(b",\n\"sweep\":");
+            escape::json(&mut line, &Sweep::of(life, report.veil))?;
+        }
         line.extend_from_slice(b",\n\"findings\":[");
         out.write_all(&line)?;
         for (i, finding) in report.findings.iter().enumerate() {

@@ -60,6 +60,15 @@ impl Format for Markdown {
         if report.below > 0 {
             writeln!(out, "{} not listed: below the gate.\n", count(report.below, "weaker finding"))?;
         }
+        for (sentence, list) in words::past(report) {
+            writeln!(out, "{sentence}:\n")?;
+            for past in list.iter().take(ROWS) {
+                let repository = report.veil.text(&past.repository);
+                let (rule, at) = (markdown_code(&past.rule), markdown_code(&repository));
+                writeln!(out, "- `{}` {rule} in {at}", past.fingerprint)?;
+            }
+            out.write_all(b"\n")?;
+        }
         coverage(report, out)?;
         writeln!(out, "**{}**", words::verdict(report))
     }

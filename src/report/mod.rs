@@ -28,7 +28,7 @@ mod tests;
 pub use github::workflow_command;
 pub use veil::Veil;
 
-use crate::model::{Coverage, Finding};
+use crate::model::{Coverage, Finding, Lifecycle};
 use jiff::Timestamp;
 use std::io::{self, Write};
 
@@ -40,6 +40,8 @@ pub struct Report<'a> {
     pub below: u64,
     /// What was read and what was not.
     pub coverage: &'a Coverage,
+    /// Of a sweep: what became of earlier findings.
+    pub lifecycle: Option<&'a Lifecycle>,
     /// Hides all that was found, whether it is listed or not, in names and reasons.
     pub veil: &'a Veil,
     /// When the scan began, by the caller's clock.

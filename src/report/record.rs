@@ -3,7 +3,7 @@
 
 use super::view::{View, day_and_time, lossless, unknown};
 use super::{Report, Veil};
-use crate::model::{Coverage, Occurrence, RawPath, Skipped, Suppression, Validity};
+use crate::model::{Coverage, Lifecycle, Occurrence, Past, RawPath, Skipped, Suppression, Validity};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -276,6 +276,40 @@ impl Account {
             out_of_scope: c.out_of_scope(),
             skipped: c.skipped.iter().map(reason).collect(),
             list: c.list.iter().map(left).collect(),
+        }
+    }
+}
+
+/// What a sweep knows of earlier ones.
+#[derive(Serialize)]
+pub(super) struct Sweep<'a> {
+    /// Objects that were looked at before and not again.
+    remembered: u64,
+    fixed: Vec<Gone<'a>>,
+    withdrawn: Vec<Gone<'a>>,
+}
+
+#[derive(Serialize)]
+struct Gone<'a> {
+    fingerprint: &'a str,
+    rule: &'a str,
+    severity: &'static str,
+    repository: String,
+}
+
+impl<'a> Sweep<'a> {
+    /// Of one sweep.
+    pub(super) fn of(life: &'a Lifecycle, veil: &Veil) -> Self {
+        let gone = |past: &'a Past| Gone {
+            fingerprint: past.fingerprint.as_str(),
+            rule: &past.rule,
+            severity: past.severity.as_str(),
+            repository: veil.text(&past.repository).into_owned(),
+        };
+        Sweep {
+            remembered: life.remembered,
+            fixed: life.fixed.iter().map(gone).collect(),
+            withdrawn: life.withdrawn.iter().map(gone).collect(),
         }
     }
 }

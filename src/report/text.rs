@@ -133,6 +133,24 @@ fn others(view: &View<'_>, out: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
+/// Findings of earlier sweeps that are gone.
+fn past(report: &Report<'_>, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
+    for (sentence, list) in words::past(report) {
+        writeln!(out, "{}.", paint.on(BOLD, &sentence))?;
+        for past in list {
+            let repository = plain(&report.veil.text(&past.repository)).into_owned();
+            writeln!(
+                out,
+                "  {} {} ({}) in {repository}",
+                past.fingerprint,
+                plain(&past.rule),
+                past.severity.as_str()
+            )?;
+        }
+    }
+    Ok(())
+}
+
 fn summary(report: &Report<'_>, paint: Paint, out: &mut dyn Write) -> io::Result<()> {
     let c = report.coverage;
     if report.findings.is_empty() {
@@ -148,7 +166,11 @@ fn summary(report: &Report<'_>, paint: Paint, out: &mut dyn Write) -> io::Result
         let these = count(report.below, "weaker finding");
         writeln!(out, "  {these} not listed: lower --min-confidence or --min-severity to see more")?;
     }
+    past(report, paint, out)?;
     writeln!(out, "Read {}.", words::read(c))?;
+    if let Some(life) = report.lifecycle.filter(|l| l.remembered > 0) {
+        writeln!(out, "Known from earlier sweeps: {}.", count(life.remembered, "object"))?;
+    }
     if c.out_of_scope() > 0 {
         writeln!(out, "Left out on purpose: {}.", count(c.out_of_scope(), "item"))?;
         for (reason, n) in words::skipped(c, Scope::Out) {

@@ -18,16 +18,21 @@ pub struct Veil {
 impl Veil {
     /// For everything that was found, be it reported or below the floors.
     pub fn new(findings: &[Finding]) -> Self {
-        let mut values = AHashMap::<_, Vec<Secret>>::new();
+        let mut veil = Veil::default();
+        veil.add(findings);
+        veil
+    }
+
+    /// Hides these as well.
+    pub fn add(&mut self, findings: &[Finding]) {
         for f in findings {
             if let Some(start) = f.secret.expose().first_chunk::<TELLING>() {
-                values.entry(*start).or_default().push(f.secret.clone());
+                self.values.entry(*start).or_default().push(f.secret.clone());
             }
         }
-        for list in values.values_mut() {
+        for list in self.values.values_mut() {
             list.sort_by_key(|s| std::cmp::Reverse(s.expose().len()));
         }
-        Veil { values }
     }
 
     /// The bytes without any of the values.

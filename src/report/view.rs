@@ -48,7 +48,7 @@ impl<'a> View<'a> {
         let free = finding.occurrences.iter().position(|o| o.suppression.is_none());
         // A finding that counts although each of its places is accepted (the gate overruled the
         // comments, or the key is proved to work) must not look accepted anywhere.
-        let overruled = finding.status == Status::New
+        let overruled = finding.status.counts()
             && (free.is_none() || matches!(finding.validity, Validity::Active { .. }));
         View { finding, lead: free.unwrap_or(0), lenient: !overruled, veil }
     }
@@ -67,9 +67,10 @@ impl<'a> View<'a> {
     /// `new`, `known` or `suppressed` for one place, and by what.
     pub(super) fn standing(&self, o: &'a Occurrence) -> (&'static str, Option<&'a Suppression>) {
         match (&o.suppression, &self.finding.status) {
-            (Some(s), _) if self.lenient => {
-                (if matches!(s.by, By::Baseline | By::Old) { "known" } else { "suppressed" }, Some(s))
-            }
+            (Some(s), _) if self.lenient => (
+                if matches!(s.by, By::Baseline | By::Old | By::Sweep) { "known" } else { "suppressed" },
+                Some(s),
+            ),
             (_, status) => (status.as_str(), self.acceptance()),
         }
     }
@@ -77,7 +78,7 @@ impl<'a> View<'a> {
     /// What accepts the finding as a whole.
     pub(super) fn acceptance(&self) -> Option<&'a Suppression> {
         match &self.finding.status {
-            Status::New => None,
+            Status::New | Status::Reopened => None,
             Status::Known(s) | Status::Suppressed(s) => Some(s),
         }
     }

@@ -1,7 +1,7 @@
 //! Plain words for numbers and for what a scan covered, shared by the formats that people read.
 
 use super::{Report, Veil};
-use crate::model::{By, Coverage, Finding, Scope, Severity, SkipReason, Status, Validity};
+use crate::model::{By, Coverage, Finding, Past, Scope, Severity, SkipReason, Status, Validity};
 use std::collections::BTreeMap;
 
 /// How many findings of which kind a report holds.
@@ -11,8 +11,10 @@ pub(super) struct Tally {
     pub(super) severity: BTreeMap<Severity, u64>,
     /// Places where they stand.
     pub(super) places: u64,
-    /// Findings that nothing accepts.
+    /// Findings that nothing accepts and that were not seen before.
     pub(super) new: u64,
+    /// Findings that were gone and are here again.
+    pub(super) reopened: u64,
     /// Findings that are no news, by mechanism.
     pub(super) known: BTreeMap<By, u64>,
     /// Suppressed findings, by mechanism.
@@ -32,8 +34,9 @@ impl Tally {
             t.places += f.occurrences.len() as u64;
             t.active += u64::from(matches!(f.validity, Validity::Active { .. }));
             match &f.status {
-                Status::New => {
-                    t.new += 1;
+                Status::New | Status::Reopened => {
+                    t.new += u64::from(f.status == Status::New);
+                    t.reopened += u64::from(f.status == Status::Reopened);
                     t.accepted_places +=
                         f.occurrences.iter().filter(|o| o.suppression.is_some()).count() as u64;
                 }
@@ -62,6 +65,9 @@ impl Tally {
     /// `3 new, 1 known (baseline), 2 suppressed (inline 1, config 1)`.
     pub(super) fn standing(&self) -> String {
         let mut parts = vec![format!("{} new", self.new)];
+        if self.reopened > 0 {
+            parts.push(format!("{} reopened", self.reopened));
+        }
         if let [(by, n)] = self.known.iter().collect::<Vec<_>>()[..] {
             parts.push(format!("{n} known ({})", by.as_str()));
         } else if !self.known.is_empty() {
@@ -136,6 +142,19 @@ pub(super) fn verdict(report: &Report<'_>) -> &'static str {
         (3, _) => "The gate fails: nothing was found at or above it, but the scan is incomplete.",
         _ => "The run did not end as it should.",
     }
+}
+
+/// What a sweep tells of findings that are not there any more, one sentence each with its list.
+pub(super) fn past<'a>(report: &Report<'a>) -> Vec<(String, &'a [Past])> {
+    let Some(life) = report.lifecycle else { return Vec::new() };
+    let told = |list: &[Past], words: &str| format!("{} {words}", count(list.len() as u64, "finding"));
+    [
+        (told(&life.fixed, "of earlier sweeps fixed: no ref leads to them any more"), &life.fixed[..]),
+        (told(&life.withdrawn, "of earlier sweeps withdrawn: the rules or options changed"), &life.withdrawn),
+    ]
+    .into_iter()
+    .filter(|(_, list)| !list.is_empty())
+    .collect()
 }
 
 /// The detail of a skip as a suffix, or nothing.

@@ -144,6 +144,12 @@ impl RuleSet {
         hosts.filter_map(|(host, rate)| Some((Pattern::of_provider(host).ok()?, rate))).collect()
     }
 
+    /// A digest over every rule as it was loaded.
+    pub fn digest(&self) -> [u8; 32] {
+        let bytes = postcard::to_stdvec(&self.pack).expect("because rules hold nothing that has no form");
+        Sha256::digest(bytes).into()
+    }
+
     /// The index of a rule.
     pub fn position(&self, id: &str) -> Option<usize> {
         self.pack.kinds.iter().position(|k| k.id == id)

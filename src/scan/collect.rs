@@ -9,12 +9,13 @@ use super::traces::Traces;
 use crate::detect::{Detector, Found, Why, Workspace, is_reported};
 use crate::model::{
     Blob, By, Class, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look,
-    MayHold, Note, Occurrence, Part, Partner, Provenance, Role, Severity, Sink, SkipReason, Skipped, Status,
-    Suppression, Validity, Window,
+    MayHold, Note, ObjectId, Occurrence, Part, Partner, Provenance, Role, Severity, Sink, SkipReason,
+    Skipped, Status, Suppression, Validity, Window,
 };
 use crate::source::is_lfs_pointer;
 use ahash::{AHashMap, AHashSet};
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -71,7 +72,7 @@ pub struct Outcome {
 
 /// Searches what sources push. One for a scan, shared by all threads.
 pub struct Collector {
-    detector: Detector,
+    detector: Arc<Detector>,
     options: Options,
     idle: Mutex<Vec<Workspace>>,
     state: Mutex<State>,
@@ -109,9 +110,9 @@ struct Draft {
 
 impl Collector {
     /// Prepares a scan.
-    pub fn new(detector: Detector, options: Options) -> Self {
+    pub fn new(detector: impl Into<Arc<Detector>>, options: Options) -> Self {
         Collector {
-            detector,
+            detector: detector.into(),
             options,
             idle: Mutex::default(),
             state: Mutex::default(),
@@ -133,6 +134,18 @@ impl Collector {
     pub fn progress(&self) -> (u64, u64) {
         let state = lock(&self.state);
         (state.coverage.blobs, state.coverage.bytes)
+    }
+
+    /// The values that were found so far, whether they are reported or not.
+    pub fn fingerprints(&self) -> BTreeSet<Fingerprint> {
+        lock(&self.state).findings.iter().map(|(f, _)| f.fingerprint.clone()).collect()
+    }
+
+    /// The objects of a history in which something was found so far, whether it is reported or not.
+    pub fn objects(&self) -> BTreeSet<ObjectId> {
+        let state = lock(&self.state);
+        let occurrences = state.findings.iter().flat_map(|(f, _)| &f.occurrences);
+        occurrences.filter_map(|o| Some(o.provenance.origin.as_ref()?.object)).collect()
     }
 
     /// The result, in an order that depends on the input alone.
@@ -160,13 +173,7 @@ impl Collector {
                 f.notes.push(Note::Copied);
             }
         }
-        findings.sort_by(|a, b| {
-            let place = |f: &Finding| (f.occurrences[0].provenance.clone(), f.occurrences[0].location);
-            (b.severity, b.confidence)
-                .cmp(&(a.severity, a.confidence))
-                .then_with(|| place(a).cmp(&place(b)))
-                .then_with(|| a.fingerprint.cmp(&b.fingerprint))
-        });
+        sort(&mut findings);
         near.sort_by(|a, b| {
             (&a.provenance, &a.location, &a.rule).cmp(&(&b.provenance, &b.location, &b.rule))
         });
@@ -443,6 +450,17 @@ impl Sink for Collector {
         }
         self.interrupted()
     }
+}
+
+/// Puts findings in their final order: worst first.
+pub(super) fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        let place = |f: &Finding| (f.occurrences[0].provenance.clone(), f.occurrences[0].location);
+        (b.severity, b.confidence)
+            .cmp(&(a.severity, a.confidence))
+            .then_with(|| place(a).cmp(&place(b)))
+            .then_with(|| a.fingerprint.cmp(&b.fingerprint))
+    });
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -6,8 +6,10 @@ mod collect;
 mod excerpt;
 mod fold;
 mod inline;
+mod join;
 mod locate;
 mod traces;
 
 pub use baseline::{Allow, Baseline, BaselineError, Entry};
 pub use collect::{Collector, NearMiss, Options, Outcome};
+pub use join::join;

@@ -2,7 +2,7 @@
 
 use super::plan::Wanted;
 use crate::cli::args::{Selection, duration};
-use crate::cli::scan::FailOn;
+use crate::cli::reporting::FailOn;
 use clap::{Args, Subcommand};
 use keywheel::config::size;
 use keywheel::model::{Confidence, Severity};

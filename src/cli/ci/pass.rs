@@ -70,6 +70,7 @@ impl Done {
             findings: &self.pass.outcome.findings,
             below: self.pass.below,
             coverage: &self.pass.outcome.coverage,
+            lifecycle: None,
             veil: &self.pass.veil,
             started: self.pass.times.0,
             finished: self.pass.times.1,

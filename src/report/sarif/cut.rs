@@ -1,6 +1,6 @@
 //! Which places are written when there are more than a run may hold.
 
-use crate::model::{Finding, Status};
+use crate::model::Finding;
 
 /// How many places of each finding are written.
 pub(super) struct Plan {
@@ -16,7 +16,7 @@ impl Plan {
     /// Gives each finding a share of `limit` places: what nothing accepts before what something
     /// does, worst first, and one value in thousands of places does not push the others out.
     pub(super) fn new(findings: &[Finding], limit: usize) -> Self {
-        let is_new = |i: &usize| findings[*i].status == Status::New;
+        let is_new = |i: &usize| findings[*i].status.counts();
         let (mut order, accepted): (Vec<_>, Vec<_>) = (0..findings.len()).partition(is_new);
         let places = |list: &[usize]| list.iter().map(|i| findings[*i].occurrences.len()).collect::<Vec<_>>();
         let mut quotas = share(&places(&order), limit);

@@ -200,7 +200,7 @@ fn result<'a>(
 fn accepted(view: &View<'_>, s: &Suppression) -> Accepted {
     let kind = match s.by {
         By::Inline => "inSource",
-        By::Baseline | By::Config | By::Old => "external",
+        By::Baseline | By::Config | By::Old | By::Sweep => "external",
     };
     Accepted { kind, status: "accepted", justification: view.accepted(s) }
 }

@@ -18,6 +18,7 @@ fn report<'a>(findings: &'a [crate::model::Finding], coverage: &'a Coverage) -> 
         findings,
         below: 0,
         coverage,
+        lifecycle: None,
         veil,
         started,
         finished,

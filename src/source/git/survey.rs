@@ -248,12 +248,7 @@ impl<'a> Survey<'a> {
         });
     }
 
-    fn single(
-        &self,
-        id: ObjectId,
-        reader: &mut Reader<'_>,
-        take: &(dyn Fn(ObjectId, Content<'_>) + Sync),
-    ) {
+    fn single(&self, id: ObjectId, reader: &mut Reader<'_>, take: &(dyn Fn(ObjectId, Content<'_>) + Sync)) {
         let open = || self.objects.stream(&id).filter(|s| s.kind == Kind::Blob && s.size > LARGE);
         if let Some(size) = open().map(|stream| stream.size) {
             let open = || match open() {

@@ -1,0 +1,212 @@
+//! What becomes of findings, and what is read again.
+
+use super::{Lab, Random, Swept, holds, key};
+use serde_json::Value;
+use std::fs;
+
+fn line(n: u64) -> String {
+    format!("token = \"{}\"\n", key(n))
+}
+
+#[test]
+fn what_was_told_is_known_and_only_what_is_new_is_read() {
+    let lab = Lab::with_repository();
+    lab.commit("one", &[("a.py", &line(1)), ("b.txt", "nothing\n")]);
+    let first = lab.sweep(&[]).gives(1);
+    first.has(&[("a.py", "new")]);
+    assert_eq!((first.blobs(), first.remembered()), (2, 0));
+
+    let second = lab.sweep(&[]).gives(0);
+    second.has(&[("a.py", "known")]);
+    assert_eq!((second.blobs(), second.remembered()), (0, 4));
+    assert_eq!(first.findings(), second.findings());
+
+    lab.commit("two", &[("c.py", &line(2)), ("d.txt", "nothing else\n")]);
+    let third = lab.sweep(&[]).gives(1);
+    third.has(&[("a.py", "known"), ("c.py", "new")]);
+    assert_eq!((third.blobs(), third.remembered()), (2, 4));
+
+    // The same value in another file is no news, but a place.
+    lab.commit("three", &[("e.py", &line(1))]);
+    let fourth = lab.sweep(&[]).gives(0);
+    fourth.has(&[("a.py", "known"), ("c.py", "known")]);
+    let all = lab.keywheel(&["scan", "--history", "a", "--format", "json", "--quiet"]).output().unwrap();
+    let all = Swept { code: 0, told: String::new(), json: serde_json::from_slice(&all.stdout).unwrap() };
+    assert_eq!(fourth.findings(), all.findings());
+    assert_eq!(lab.sweep(&[]).gives(0).findings(), all.findings());
+}
+
+#[test]
+fn a_new_pack_of_known_objects_is_not_read() {
+    let lab = Lab::with_repository();
+    for n in 0..30 {
+        lab.commit("more", &[("a.py", &format!("{}{}", "line\n".repeat(n), line(n as u64 / 10)))]);
+    }
+    let first = lab.sweep(&[]).gives(1);
+    assert_eq!(first.blobs(), 30);
+    lab.git("a", &["gc", "-q"]);
+    let packed = lab.sweep(&[]).gives(0);
+    assert_eq!(packed.blobs(), 0);
+    assert_eq!(first.findings(), packed.findings());
+    lab.commit("new", &[("b.py", &line(7))]);
+    lab.git("a", &["repack", "-q", "-a", "-d", "-f"]);
+    let again = lab.sweep(&[]).gives(1);
+    assert_eq!(again.blobs(), 1);
+    again.has(&[("a.py", "known"), ("b.py", "new")]);
+}
+
+#[test]
+fn forced_away_is_fixed_and_what_comes_back_is_reopened() {
+    let lab = Lab::with_repository();
+    let base = lab.commit("one", &[("a.py", &line(1))]);
+    let leak = lab.commit("two", &[("b.py", &line(2))]);
+    let first = lab.sweep(&[]).gives(1);
+    first.has(&[("a.py", "new"), ("b.py", "new")]);
+    let print = first.fingerprint("b.py");
+
+    lab.git("a", &["update-ref", "refs/heads/main", &base]);
+    // It can still be fetched by its name, so it is told, and does not count.
+    let fixed = lab.sweep(&[]).gives(0);
+    fixed.has(&[("a.py", "known"), ("b.py", "known")]);
+    assert_eq!(fixed.gone("fixed"), std::slice::from_ref(&print));
+    assert_eq!(lab.sweep(&[]).gives(0).gone("fixed"), [""; 0]);
+
+    lab.git("a", &["update-ref", "refs/heads/other", &leak]);
+    let reopened = lab.sweep(&[]).gives(1);
+    reopened.has(&[("a.py", "known"), ("b.py", "reopened")]);
+    lab.sweep(&[]).gives(0).has(&[("a.py", "known"), ("b.py", "known")]);
+
+    lab.git("a", &["update-ref", "-d", "refs/heads/other"]);
+    lab.git("a", &["reset", "-q", "--hard"]);
+    lab.git("a", &["prune", "--expire=now"]);
+    let gone = lab.sweep(&[]).gives(0);
+    gone.has(&[("a.py", "known")]);
+    assert_eq!(gone.gone("fixed"), [print]);
+    // Nobody was told of it while no ref led to it.
+    let dangling = lab.commit("three", &[("c.py", &line(3))]);
+    lab.git("a", &["reset", "-q", "--hard", &base]);
+    lab.sweep(&[]).gives(1).has(&[("a.py", "known"), ("c.py", "new")]);
+    lab.git("a", &["update-ref", "refs/heads/late", &dangling]);
+    lab.sweep(&[]).gives(0).has(&[("a.py", "known"), ("c.py", "known")]);
+}
+
+/// A value that only a rule of the user finds.
+fn wheel() -> String {
+    let mut random = Random(9);
+    let digits: String = (0..18).map(|_| format!("{:x}", random.below(16))).collect();
+    format!("wheel-{digits}")
+}
+
+#[test]
+fn other_rules_read_all_and_fix_nothing() {
+    let lab = Lab::with_repository();
+    lab.commit("one", &[("a.py", &line(1)), ("b.txt", &format!("{}\n", wheel()))]);
+    let first = lab.sweep(&[]).gives(1);
+    lab.put(
+        "rules.toml",
+        "[provider]\nid = \"wheel\"\nname = \"Wheel\"\n\n[[rule]]\nid = \"wheel-key\"\nname = \"Wheel key\"\n\
+         class = \"structured\"\nseverity = \"high\"\nconfidence = \"high\"\nmax_len = 30\nentropy = 1.0\n\
+         pattern = '''\\b(?<secret>wheel-[0-9a-f]{18})\\b'''\n",
+    );
+    let more = lab.sweep(&["--rules", "rules.toml"]).gives(1);
+    more.has(&[("a.py", "known"), ("b.txt", "new")]);
+    assert_eq!((more.blobs(), more.remembered()), (2, 0));
+    assert!(more.told.contains("changed"), "{}", more.told);
+    let print = more.fingerprint("b.txt");
+
+    let less = lab.sweep(&[]).gives(0);
+    less.has(&[("a.py", "known")]);
+    assert_eq!((less.gone("withdrawn"), less.gone("fixed")), (vec![print], vec![]));
+    assert_eq!(first.findings(), less.findings());
+    // Options that only hide do not read again, and fix nothing.
+    let hidden = lab.sweep(&["--exclude", "*.py"]).gives(0);
+    hidden.has(&[]);
+    assert_eq!((hidden.blobs(), hidden.gone("withdrawn").len(), hidden.gone("fixed").len()), (0, 1, 0));
+    let (twice, code) = (lab.sweep(&["--exclude", "*.py"]), 0);
+    assert_eq!(twice.gives(code).json["coverage"]["skipped"], hidden.json["coverage"]["skipped"]);
+}
+
+#[test]
+fn what_is_accepted_is_no_news_until_that_ends() {
+    let lab = Lab::with_repository();
+    lab.commit("one", &[("a.py", &line(1)), ("b.py", &line(2))]);
+    let print = lab.sweep(&[]).gives(1).fingerprint("a.py");
+    fs::remove_file(lab.path("s")).unwrap();
+    lab.put("keywheel.toml", format!("[[allow]]\nfingerprint = \"{print}\"\nreason = \"a sample\"\n"));
+    lab.sweep(&[]).gives(1).has(&[("a.py", "suppressed"), ("b.py", "new")]);
+    lab.sweep(&[]).gives(0).has(&[("a.py", "suppressed"), ("b.py", "known")]);
+    fs::remove_file(lab.path("keywheel.toml")).unwrap();
+    lab.sweep(&[]).gives(1).has(&[("a.py", "new"), ("b.py", "known")]);
+}
+
+#[test]
+fn several_repositories_are_kept_apart() {
+    let lab = Lab::with_repository();
+    lab.commit("one", &[("a.py", &line(1)), ("both.py", &line(2))]);
+    lab.git(".", &["clone", "-q", "a", "b"]);
+    lab.sweep(&[]).gives(1);
+    let both = lab.sweep_of(&["a", "b"]).gives(1);
+    both.has(&[("a/a.py", "new"), ("a/both.py", "new")]);
+    let paths: Vec<_> = both.json["findings"][0]["occurrences"].as_array().unwrap().iter().collect();
+    assert_eq!((paths[0]["path"].as_str(), paths[1]["path"].as_str()), (Some("a/a.py"), Some("b/a.py")));
+    lab.sweep_of(&["b", "a", "./a"]).gives(0).has(&[("a/a.py", "known"), ("a/both.py", "known")]);
+
+    // Another repository in the place of one: what was there is not fixed.
+    fs::remove_dir_all(lab.path("b")).unwrap();
+    lab.git(".", &["init", "-q", "-b", "main", "b"]);
+    lab.put("b/c.py", line(3));
+    lab.git("b", &["add", "-A"]);
+    lab.git("b", &["commit", "-q", "-m", "other"]);
+    let other = lab.sweep_of(&["b"]).gives(1);
+    other.has(&[("c.py", "new")]);
+    assert!(other.told.contains("another repository"), "{}", other.told);
+    assert_eq!(other.gone("fixed"), [""; 0]);
+}
+
+#[test]
+fn names_messages_tags_and_refs_are_swept_and_never_kept() {
+    let lab = Lab::with_repository();
+    let name = format!("dir/{}.txt", key(11));
+    lab.commit(&format!("message with {}", key(12)), &[("x.py", &line(13)), (&name, "nothing\n")]);
+    lab.commit("more", &[(&name, "nothing again\n"), (&format!("dir/{}/y.py", key(17)), &line(18))]);
+    lab.git("a", &["tag", "-a", "v1", "-m", &format!("tag with {}", key(14))]);
+    lab.git("a", &["branch", &key(15)]);
+    let author = format!("{} <author@example.com>", key(16));
+    lab.git("a", &["commit", "-q", "--allow-empty", "--author", &author, "-m", "by somebody"]);
+    let first = lab.sweep(&[]).gives(1);
+    assert_eq!(first.json["findings"].as_array().unwrap().len(), 8, "{:#}", first.json);
+    let places = |swept: &Swept| -> Vec<Value> { swept.findings() };
+    let second = lab.sweep(&[]).gives(0);
+    assert_eq!(places(&first), places(&second));
+    lab.git("a", &["gc", "-q"]);
+    let third = lab.sweep(&[]).gives(0);
+    assert_eq!(places(&first), places(&third));
+    assert_eq!((second.blobs(), third.blobs()), (0, 0));
+    let state = lab.state();
+    assert!(holds(&state, &first.fingerprint("x.py")));
+    for n in 11..=18 {
+        assert!(!holds(&state, &key(n)), "key {n} stands in the state");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_each_time_and_fixes_nothing() {
+    let lab = Lab::with_repository();
+    lab.commit("one", &[("a.py", &line(1)), ("b.py", &line(2)), ("c.txt", "nothing\n")]);
+    lab.sweep(&[]).gives(1);
+    let id = lab.git("a", &["rev-parse", "HEAD:b.py"]);
+    let object = lab.path(&format!("a/.git/objects/{}/{}", &id[..2], &id[2..]));
+    let whole = fs::read(&object).unwrap();
+    fs::remove_file(&object).unwrap();
+    fs::write(&object, &whole[..whole.len() / 2]).unwrap();
+    // It was read when it was whole; what it held is neither told nor fixed while it cannot be read.
+    lab.commit("two", &[("d.txt", "more\n")]);
+    for _ in 0..2 {
+        let broken = lab.sweep(&[]).gives(3);
+        broken.has(&[("a.py", "known")]);
+        assert_eq!(broken.gone("fixed"), [""; 0]);
+        assert_eq!(broken.json["coverage"]["skipped"][0]["reason"], "broken");
+    }
+    fs::write(&object, whole).unwrap();
+    lab.sweep(&[]).gives(0).has(&[("a.py", "known"), ("b.py", "known")]);
+}
