@@ -37,6 +37,7 @@ pub fn push(
     options: &Options,
     sink: &dyn Sink,
 ) -> Result<Read, SourceError> {
+    repo.objects.settle();
     // A damaged index would hide objects without a word.
     repo.objects.repair();
     let repo = &*repo;
@@ -66,6 +67,8 @@ pub(super) struct History<'a> {
     excludes: globset::GlobSet,
     reachable_only: bool,
     sink: Again<'a>,
+    /// Objects that were left out.
+    noted: Mutex<BTreeSet<ObjectId>>,
     left: AtomicU64,
 }
 
@@ -86,9 +89,8 @@ impl<'a> History<'a> {
     ) -> Result<Self, SourceError> {
         let excludes = files::excludes(&options.exclude)?;
         repo.skipped.iter().chain(&standing.skipped).for_each(|s| sink.skipped(s.clone()));
-        let sink = Again::new(sink);
-        let left = AtomicU64::new(0);
-        let history = History { repo, standing, options, excludes, reachable_only, sink, left };
+        let (sink, noted, left) = (Again(sink), Mutex::default(), AtomicU64::new(0));
+        let history = History { repo, standing, options, excludes, reachable_only, sink, noted, left };
         history.incomplete();
         Ok(history)
     }
@@ -117,7 +119,7 @@ impl<'a> History<'a> {
 
     /// A survey of its objects.
     pub(super) fn look_over<'m>(&'m self, memory: &'m dyn Memory) -> Survey<'m> {
-        Survey::new(&self.repo.objects, self.sink.sink, memory, self.options.jobs, self.options.max_file_size)
+        Survey::new(&self.repo.objects, self.sink.0, memory, self.options.jobs, self.options.max_file_size)
     }
 
     /// Pushes what stands somewhere, and the names of refs.
@@ -128,9 +130,9 @@ impl<'a> History<'a> {
         self.push_texts(&told.texts);
     }
 
-    /// The objects of which something was left out on purpose or could not be read.
-    pub(super) fn noted(&self) -> BTreeSet<ObjectId> {
-        std::mem::take(&mut self.sink.noted())
+    /// Objects that were to be pushed and were left out.
+    pub(super) fn noted(self) -> BTreeSet<ObjectId> {
+        inner(self.noted)
     }
 
     /// Counts what is known not to be there.
@@ -211,7 +213,7 @@ impl<'a> History<'a> {
             return false;
         }
         if !path.as_bytes().is_empty() && self.excludes.is_match(path.as_path()) {
-            self.sink.noted().insert(origin.object);
+            lock(&self.noted).insert(origin.object);
             self.skip(path, SkipReason::Excluded);
             return false;
         }
@@ -289,7 +291,7 @@ impl<'a> History<'a> {
             match self.repo.objects.read(&origin.object) {
                 Ok(object) => self.text(&path, origin.clone(), &object.bytes),
                 Err(_) => {
-                    self.sink.noted().insert(origin.object);
+                    lock(&self.noted).insert(origin.object);
                     self.skip(&path, SkipReason::Broken);
                 }
             }
@@ -335,39 +337,22 @@ fn inner<T>(mutex: Mutex<T>) -> T {
 }
 
 /// Passes on what a first look has counted.
-pub(super) struct Again<'a> {
-    sink: &'a dyn Sink,
-    /// Objects that are not, or not wholly, among what was passed on.
-    noted: Mutex<BTreeSet<ObjectId>>,
-}
-
-impl<'a> Again<'a> {
-    pub(super) fn new(sink: &'a dyn Sink) -> Self {
-        Again { sink, noted: Mutex::default() }
-    }
-
-    fn noted(&self) -> MutexGuard<'_, BTreeSet<ObjectId>> {
-        lock(&self.noted)
-    }
-}
+pub(super) struct Again<'a>(pub(super) &'a dyn Sink);
 
 impl Sink for Again<'_> {
     fn blob(&self, blob: Blob<'_>) {
-        self.sink.blob(Blob { counted: true, ..blob });
+        self.0.blob(Blob { counted: true, ..blob });
     }
 
     fn skipped(&self, skipped: Skipped) {
-        if let Some(origin) = &skipped.provenance.origin {
-            self.noted().insert(origin.object);
-        }
-        self.sink.skipped(skipped);
+        self.0.skipped(skipped);
     }
 
     fn look(&self, text: &[u8], windows: &[Window]) -> Look {
-        self.sink.look(text, windows)
+        self.0.look(text, windows)
     }
 
     fn stopped(&self) -> bool {
-        self.sink.stopped()
+        self.0.stopped()
     }
 }

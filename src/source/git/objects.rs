@@ -6,16 +6,18 @@ use super::loose::{self, Stream};
 use super::pack::Pack;
 use super::parse::Kind;
 pub use super::store::Store;
-use crate::model::{ObjectId, RawPath, Skipped};
+use crate::model::{ObjectId, Provenance, RawPath, SkipReason, Skipped};
 use std::cell::Cell;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Largest object that is read into memory.
 pub const LARGEST: u64 = 1 << 30;
 /// Bases in other packs that are read for one object before it is given up.
 const HOPS: usize = 50;
+/// How often packs are opened anew that come and go meanwhile.
+const TRIES: usize = 8;
 
 /// An object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub struct Objects {
     broken: Vec<Skipped>,
     /// The pack of the last hit: neighbours in history are mostly neighbours on disk.
     last: Mutex<(usize, usize)>,
+    /// The loose ones, once they were listed.
+    loose: OnceLock<Vec<(ObjectId, PathBuf)>>,
 }
 
 impl Objects {
@@ -43,7 +47,8 @@ impl Objects {
     /// # Errors
     /// A directory is not there.
     pub fn open(dirs: &[PathBuf]) -> Result<Self, GitError> {
-        let mut opened = Objects { stores: Vec::new(), broken: Vec::new(), last: Mutex::new((0, 0)) };
+        let (stores, broken, last) = (Vec::new(), Vec::new(), Mutex::new((0, 0)));
+        let mut opened = Objects { stores, broken, last, loose: OnceLock::new() };
         let within = Bounds::new(dirs.iter().map(PathBuf::as_path));
         for dir in dirs {
             let unreadable = |source| GitError::Unreadable { path: RawPath::from_path(dir), source };
@@ -63,11 +68,42 @@ impl Objects {
         Ok(opened)
     }
 
+    /// Lists the loose objects, and opens packs that came meanwhile: what is packed while a repository
+    /// is read is in one of the two. Whoever wants every object calls this first.
+    pub fn settle(&mut self) {
+        for _ in 0..TRIES {
+            self.loose.take();
+            self.loose();
+            if self.stores.iter().all(Store::is_current) {
+                return;
+            }
+            self.broken.clear();
+            for store in &mut self.stores {
+                *store = Store::open(&store.path, &mut self.broken);
+            }
+        }
+        for store in self.stores.iter().filter(|store| !store.is_current()) {
+            let provenance = Provenance::file(RawPath::from_path(&store.path.join("pack")));
+            let detail = "its packs came and went while they were read".to_owned();
+            self.broken.push(Skipped { provenance, reason: SkipReason::Broken, detail });
+        }
+    }
+
     /// Reads the indexes of all packs from end to end, and makes those anew that are damaged. What is
     /// lost by that is listed by [`Objects::broken`]. Opening reads no more of an index than it needs;
     /// whoever wants every object calls this first.
     pub fn repair(&mut self) {
         self.stores.iter_mut().for_each(|store| store.repair(&mut self.broken));
+    }
+
+    /// The loose objects of all directories, sorted, each once. They are listed only once.
+    pub fn loose(&self) -> &[(ObjectId, PathBuf)] {
+        self.loose.get_or_init(|| {
+            let mut list: Vec<_> = self.stores.iter().flat_map(|s| loose::list(&s.path)).collect();
+            list.sort();
+            list.dedup_by(|a, b| a.0 == b.0);
+            list
+        })
     }
 
     /// The directories.

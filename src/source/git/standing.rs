@@ -1,6 +1,5 @@
 //! What leads to the objects of a repository, read once, and a digest that tells whether it changed.
 
-use super::loose;
 use super::refs::Reference;
 use super::repo::Repository;
 use crate::model::{ObjectId, Skipped};
@@ -59,9 +58,9 @@ impl Standing {
                 add(&(bytes.len() as u64).to_le_bytes());
                 add(&pack.len().to_le_bytes());
             }
-            add(b"loose");
-            loose::list(&store.path).iter().for_each(|(id, _)| add(id.as_bytes()));
         }
+        add(b"loose");
+        repo.objects.loose().iter().for_each(|(id, _)| add(id.as_bytes()));
         hash.finalize().into()
     }
 }

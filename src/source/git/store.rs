@@ -13,6 +13,8 @@ pub struct Store {
     pub path: PathBuf,
     /// Its packs, sorted by name.
     pub packs: Vec<Pack>,
+    /// The files that were there when it was opened, those that could not be opened among them.
+    seen: Vec<PathBuf>,
     /// Whether a pack of it came from a partial clone: others have promised what it lacks.
     pub promised: bool,
 }
@@ -35,7 +37,8 @@ impl Store {
     /// Opens the packs. Each takes its names from the index beside it; if that is gone or damaged,
     /// from the index over several packs, or from the pack itself.
     pub(super) fn open(dir: &Path, broken: &mut Vec<Skipped>) -> Self {
-        let mut store = Store { path: dir.to_owned(), packs: Vec::new(), promised: false };
+        let (packs, seen) = (Vec::new(), Vec::new());
+        let mut store = Store { path: dir.to_owned(), packs, seen, promised: false };
         let mut paths: Vec<PathBuf> = match fs::read_dir(dir.join("pack")) {
             Ok(list) => list.flatten().map(|e| e.path()).collect(),
             Err(error) if file::is_absent(&error) => return store,
@@ -62,6 +65,7 @@ impl Store {
                 Err(detail) => broken.push(skipped(path, detail)),
             }
         }
+        store.seen = paths.iter().filter(|p| is(p, "pack")).cloned().collect();
         store.make_indexes(&unnamed, broken);
         for path in paths.iter().filter(|p| is(p, "idx")) {
             if paths.binary_search(&path.with_extension("pack")).is_err() {
@@ -69,6 +73,15 @@ impl Store {
             }
         }
         store
+    }
+
+    /// Whether the packs are those that were there when it was opened.
+    pub(super) fn is_current(&self) -> bool {
+        let Ok(list) = fs::read_dir(self.path.join("pack")) else { return self.packs.is_empty() };
+        let mut now: Vec<PathBuf> = list.flatten().map(|e| e.path()).collect();
+        now.retain(|path| path.extension().is_some_and(|e| e == "pack"));
+        now.sort();
+        now == self.seen
     }
 
     /// Makes those indexes anew that turn out to be damaged when they are read whole.

@@ -49,7 +49,7 @@ pub type OnText<'a> = &'a (dyn Fn(ObjectId, Kind, &[u8]) -> bool + Sync);
 pub struct Survey<'a> {
     objects: &'a Objects,
     parts: Vec<Part<'a>>,
-    loose: Vec<(ObjectId, PathBuf)>,
+    loose: Vec<&'a (ObjectId, PathBuf)>,
     sink: &'a dyn Sink,
     memory: &'a dyn Memory,
     jobs: usize,
@@ -73,10 +73,7 @@ impl<'a> Survey<'a> {
     ) -> Self {
         objects.broken().iter().for_each(|skipped| sink.skipped(skipped.clone()));
         let parts: Vec<Part<'a>> = objects.stores().iter().flat_map(|s| &s.packs).map(Part::new).collect();
-        let mut loose: Vec<_> = objects.stores().iter().flat_map(|s| loose::list(&s.path)).collect();
-        loose.sort();
-        loose.dedup_by(|a, b| a.0 == b.0);
-        loose.retain(|(id, _)| objects.packed(id).is_none());
+        let loose = objects.loose().iter().filter(|(id, _)| objects.packed(id).is_none()).collect();
         let (lost, beside) = (Mutex::default(), Mutex::default());
         let skipped = AtomicBool::new(!objects.broken().is_empty());
         let survey = Survey { objects, parts, loose, sink, memory, jobs, most, lost, beside, skipped };

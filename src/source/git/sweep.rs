@@ -57,8 +57,8 @@ pub fn push(
 }
 
 impl Swept {
-    /// What is to be pushed again as long as nothing changes: all places of the objects in which
-    /// something was found, and of those that were not read whole. `None` if one of them cannot be
+    /// What is to be pushed again as long as nothing changes: all places of the objects that were
+    /// `found` to hold something or were not read whole, and of those that were left out. `None` if one of them cannot be
     /// told, or if there are objects that could not be looked at: those are tried again.
     pub fn groups(&self, objects: &Objects, found: &BTreeSet<ObjectId>) -> Option<Vec<Group>> {
         if !self.told.whole {

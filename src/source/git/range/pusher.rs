@@ -143,7 +143,7 @@ impl Pusher<'_> {
         if paths.is_empty() {
             return self.sink.looked(1, size);
         }
-        let again = Again::new(self.sink);
+        let again = Again(self.sink);
         for (i, provenance) in self.places(new, &paths, head).into_iter().enumerate() {
             let sink: &dyn Sink = if i == 0 { self.sink } else { &again };
             match new.link {
@@ -163,7 +163,7 @@ impl Pusher<'_> {
             return self.skip(new, SkipReason::TooLarge, format!("{size} bytes"));
         }
         let paths: Vec<&RawPath> = new.paths().collect();
-        let again = Again::new(self.sink);
+        let again = Again(self.sink);
         for (i, provenance) in self.places(new, &paths, head).into_iter().enumerate() {
             let sink: &dyn Sink = if i == 0 { self.sink } else { &again };
             match open() {
