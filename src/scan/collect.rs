@@ -141,11 +141,13 @@ impl Collector {
         lock(&self.state).findings.iter().map(|(f, _)| f.fingerprint.clone()).collect()
     }
 
-    /// The objects of a history in which something was found so far, whether it is reported or not.
+    /// The objects of a history in which something was found so far, whether it is reported or not, and
+    /// those of which something was not read: an account without them would be another.
     pub fn objects(&self) -> BTreeSet<ObjectId> {
         let state = lock(&self.state);
-        let occurrences = state.findings.iter().flat_map(|(f, _)| &f.occurrences);
-        occurrences.filter_map(|o| Some(o.provenance.origin.as_ref()?.object)).collect()
+        let found = state.findings.iter().flat_map(|(f, _)| f.occurrences.iter().map(|o| &*o.provenance));
+        let skipped = state.coverage.list.iter().map(|s| &s.provenance);
+        found.chain(skipped).filter_map(|p| Some(p.origin.as_ref()?.object)).collect()
     }
 
     /// The result, in an order that depends on the input alone.

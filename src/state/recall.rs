@@ -4,7 +4,6 @@ use super::entry::Entry;
 use super::{State, StateError};
 use crate::model::ObjectId;
 use crate::source::git::Objects;
-use crate::source::git::loose;
 use crate::source::git::memory::{Hot, Learned, Memory};
 use crate::source::git::parse::{Kind, entries};
 use ahash::AHashSet;
@@ -124,7 +123,7 @@ impl<'s> Recall<'s> {
         let mut any = false;
         let packs = objects.stores().iter().flat_map(|s| &s.packs);
         let packed = packs.flat_map(|pack| (0..pack.len()).map(|at| pack.id(at)));
-        let loose = objects.stores().iter().flat_map(|s| loose::list(&s.path)).map(|(id, _)| id);
+        let loose = objects.loose().iter().map(|(id, _)| *id);
         let known = packed.chain(loose).inspect(|_| any = true).any(|id| self.knows(&id));
         any && !known && !self.is_empty()
     }
@@ -184,10 +183,10 @@ impl<'s> Recall<'s> {
     /// Joins all rows into one, without what is not there any more.
     fn join(&self, objects: &Objects) -> Result<(), StateError> {
         let mut inner = self.inner();
-        let mut present = AHashSet::new();
-        for store in objects.stores() {
-            present.extend(store.ids().iter().map(|id| self.state.key.object(id)));
-        }
+        let packs = objects.stores().iter().flat_map(|s| &s.packs);
+        let packed = packs.flat_map(|pack| (0..pack.len()).map(|at| pack.id(at)));
+        let loose = objects.loose().iter().map(|(id, _)| *id);
+        let present: AHashSet<u64> = packed.chain(loose).map(|id| self.state.key.object(&id)).collect();
         let stays = |id: &ObjectId| present.contains(&self.state.key.object(id));
         let hot = &mut inner.hot;
         // Blobs stay: a tree that is known may want one by its name that comes later.

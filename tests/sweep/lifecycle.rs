@@ -127,6 +127,21 @@ fn other_rules_read_all_and_fix_nothing() {
 }
 
 #[test]
+fn hiding_all_places_that_a_ref_leads_to_fixes_nothing() {
+    let lab = Lab::with_repository();
+    let base = lab.commit("one", &[("a.py", &line(1))]);
+    lab.commit("two", &[("b.txt", &line(1))]);
+    lab.git("a", &["update-ref", "refs/heads/main", &base]);
+    lab.sweep(&[]).gives(1).has(&[("a.py", "new")]);
+    for _ in 0..2 {
+        let hidden = lab.sweep(&["--exclude", "*.py"]).gives(0);
+        hidden.has(&[("b.txt", "known")]);
+        assert_eq!((hidden.gone("fixed"), hidden.gone("withdrawn")), (vec![], vec![]));
+    }
+    lab.sweep(&[]).gives(0).has(&[("a.py", "known")]);
+}
+
+#[test]
 fn what_is_accepted_is_no_news_until_that_ends() {
     let lab = Lab::with_repository();
     lab.commit("one", &[("a.py", &line(1)), ("b.py", &line(2))]);
@@ -160,7 +175,72 @@ fn several_repositories_are_kept_apart() {
     let other = lab.sweep_of(&["b"]).gives(1);
     other.has(&[("c.py", "new")]);
     assert!(other.told.contains("another repository"), "{}", other.told);
-    assert_eq!(other.gone("fixed"), [""; 0]);
+    assert_eq!((other.gone("fixed"), other.remembered()), (vec![], 0));
+}
+
+#[test]
+fn another_repository_in_its_place_is_no_fix_when_its_sweep_is_ended_early_either() {
+    let lab = Lab::with_repository();
+    lab.commit("one", &[("a.py", &line(1))]);
+    lab.sweep(&[]).gives(1);
+    fs::remove_dir_all(lab.path("a")).unwrap();
+    lab.repository("a");
+    lab.commit("other", &[("c.py", &line(3))]);
+    // All is read, and the report cannot be written.
+    let full = ["sweep", "a", "--state", "s", "--quiet", "--format", "json=/dev/full"];
+    let out = lab.keywheel(&full).output().unwrap();
+    assert_ne!(out.status.code(), Some(1), "{}", String::from_utf8_lossy(&out.stderr));
+    let after = lab.sweep(&[]).gives(1);
+    after.has(&[("c.py", "new")]);
+    assert_eq!((after.gone("fixed"), after.blobs(), after.remembered()), (vec![], 1, 0));
+}
+
+#[test]
+fn what_holds_nothing_and_is_not_read_whole_is_counted_each_time() {
+    let lab = Lab::with_repository();
+    let sum = "0123456789abcdef".repeat(4);
+    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{sum}\nsize 7\n");
+    lab.commit("one", &[("big.bin", &pointer), ("a.py", &line(1)), ("b.txt", "nothing\n")]);
+    let skipped = |swept: Swept| swept.json["coverage"]["skipped"].clone();
+    let first = skipped(lab.sweep(&[]).gives(1));
+    assert_eq!(first[0]["reason"], "lfs-pointer", "{first:#}");
+    assert_eq!(skipped(lab.sweep(&[]).gives(0)), first);
+    lab.commit("two", &[("c.txt", "more\n")]);
+    assert_eq!(skipped(lab.sweep(&[]).gives(0)), first);
+    // A lower bound tells of what was read under a higher one, and fixes nothing.
+    let lower = lab.sweep(&["--max-file-size", "20"]);
+    assert_eq!((lower.code, lower.gone("fixed")), (3, vec![]), "{:#}", lower.json);
+}
+
+#[test]
+fn a_repository_that_only_seems_unchanged_is_read_anew() {
+    let lab = Lab::with_repository();
+    lab.commit("one", &[("a.py", &line(1)), ("b.txt", &"nothing\n".repeat(99))]);
+    lab.git("a", &["gc", "-q"]);
+    lab.sweep(&[]).gives(1);
+    // The index leads from the key's name to another entry: no name, no length and no ref has changed.
+    let list = fs::read_dir(lab.path("a/.git/objects/pack")).unwrap().map(|e| e.unwrap().path());
+    let index = list.into_iter().find(|p| p.extension().is_some_and(|e| e == "idx")).unwrap();
+    let mut bytes = fs::read(&index).unwrap();
+    let objects = u32::from_be_bytes(bytes[8 + 255 * 4..][..4].try_into().unwrap()) as usize;
+    let names: Vec<String> = lab
+        .git("a", &["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"])
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let at = |path: &str| {
+        let id = lab.git("a", &["rev-parse", path]);
+        8 + 256 * 4 + objects * 24 + 4 * names.iter().position(|n| *n == id).unwrap()
+    };
+    let (key, other) = (at("HEAD:a.py"), at("HEAD:b.txt"));
+    let swapped = [bytes[other..][..4].to_vec(), bytes[key..][..4].to_vec()];
+    bytes[key..][..4].copy_from_slice(&swapped[0]);
+    bytes[other..][..4].copy_from_slice(&swapped[1]);
+    fs::remove_file(&index).unwrap();
+    fs::write(&index, bytes).unwrap();
+    let second = lab.sweep(&[]).gives(0);
+    second.has(&[("a.py", "known")]);
+    assert_eq!(second.gone("fixed"), [""; 0]);
 }
 
 #[test]

@@ -107,6 +107,8 @@ impl Sweeper {
             StateError::OtherKey { .. } => usage(e),
             other => other.into(),
         })?;
+        // Refs are read after the objects: what they lead to by then and was not seen changes the digest.
+        repo.objects.settle();
         let standing = Standing::of(&repo);
         let digest = standing.digest(&repo);
         let kept = entry.unchanged(&self.view, &digest);
