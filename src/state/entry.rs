@@ -112,6 +112,14 @@ impl State {
         self.anew(entry.id, &entry.body)
     }
 
+    /// Forgets which objects were looked at.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub fn look_anew(&self, entry: &Entry) -> Result<(), StateError> {
+        self.anew(entry.id, &entry.body)
+    }
+
     /// Writes a repository, and drops what is remembered of its objects.
     fn anew(&self, id: i64, body: &Body) -> Result<(), StateError> {
         let (bytes, seal) = self.sealed(id, body);

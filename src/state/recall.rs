@@ -18,6 +18,8 @@ const LOOKS: usize = 1000;
 const WAIT: Duration = Duration::from_millis(200);
 /// Rows of earlier sweeps beyond which they are joined into one.
 const ROWS: usize = 16;
+/// Trees that are remembered of one name; folders of all versions may hold it.
+const TREES: usize = 32;
 
 /// The memory of one repository.
 pub struct Recall<'s> {
@@ -128,6 +130,13 @@ impl<'s> Recall<'s> {
         any && !known && !self.is_empty()
     }
 
+    /// Whether a name may stand in trees that were looked at, and none of those is left that would
+    /// tell it.
+    pub fn has_lost_a_name(&self, objects: &Objects) -> bool {
+        let gone = |trees: &BTreeSet<(ObjectId, u32)>| !trees.iter().any(|(id, _)| objects.contains(id));
+        self.inner().hot.names.values().any(|trees| trees.len() >= TREES && gone(trees))
+    }
+
     /// Texts and bytes that this sweep has looked at before it was interrupted.
     pub fn resumed(&self) -> Counts {
         self.inner().counts
@@ -191,7 +200,9 @@ impl<'s> Recall<'s> {
         let hot = &mut inner.hot;
         // Blobs stay: a tree that is known may want one by its name that comes later.
         hot.texts.retain(stays);
-        hot.names.values_mut().for_each(|trees| trees.retain(|(id, _)| stays(id)));
+        // Of a name that more trees hold than are remembered it has to be seen when all of those are gone.
+        let all_told = hot.names.values_mut().filter(|trees| trees.len() < TREES);
+        all_told.for_each(|trees| trees.retain(|(id, _)| stays(id)));
         hot.names.retain(|_, trees| !trees.is_empty());
         inner.known.retain(|hash| present.contains(hash));
         let hashes: Vec<u64> = inner.known.iter().copied().collect();
@@ -258,7 +269,8 @@ impl Inner {
             _ => {}
         }
         for &(name, at) in names {
-            if all.names.entry(name).or_default().insert((learned.id, at)) {
+            let trees = all.names.entry(name).or_default();
+            if trees.len() < TREES && trees.insert((learned.id, at)) {
                 new.is_hot |= new.hot.names.entry(name).or_default().insert((learned.id, at));
             }
         }

@@ -270,6 +270,21 @@ fn names_messages_tags_and_refs_are_swept_and_never_kept() {
 }
 
 #[test]
+fn a_name_is_not_lost_with_the_trees_that_told_it() {
+    let lab = Lab::with_repository();
+    let name = format!("dir/{}.txt", key(11));
+    for n in 0..100 {
+        lab.commit("more", &[(&name, "nothing\n"), ("dir/x.txt", &format!("{n}\n"))]);
+    }
+    lab.sweep(&[]).gives(1);
+    let last = lab.git("a", &["commit-tree", "-m", "squashed", "HEAD^{tree}"]);
+    lab.git("a", &["reset", "-q", "--hard", &last]);
+    lab.git("a", &["prune", "--expire=now"]);
+    let after = lab.sweep(&[]).gives(0);
+    assert_eq!((after.statuses().len(), after.gone("fixed")), (1, vec![]), "{:#}", after.json);
+}
+
+#[test]
 fn what_cannot_be_read_is_told_each_time_and_fixes_nothing() {
     let lab = Lab::with_repository();
     lab.commit("one", &[("a.py", &line(1)), ("b.py", &line(2)), ("c.txt", "nothing\n")]);

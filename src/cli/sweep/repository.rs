@@ -136,6 +136,10 @@ impl Sweeper {
                 before.clear();
                 recall = Recall::load(state, &entry)?;
             }
+            if recall.has_lost_a_name(&repo.objects) {
+                state.look_anew(&entry)?;
+                recall = Recall::load(state, &entry)?;
+            }
             recall.tidy(&repo.objects)?;
             groups = self.read(&repo, &standing, &recall, &collector)?;
         }

@@ -140,7 +140,8 @@ impl<'a> Survey<'a> {
                 let found = known.judge(&list.entries, &judge);
                 let is_file = |mode| matches!(mode, Mode::File | Mode::Link);
                 // One that is kept was noted with the tree before.
-                let wanted = found.iter().filter(|(_, e, v)| v.wanted && is_file(e.mode)).map(|(_, e, _)| e.id);
+                let wanted =
+                    found.iter().filter(|(_, e, v)| v.wanted && is_file(e.mode)).map(|(_, e, _)| e.id);
                 before.hot.retain_mut(|(at, _)| list.now(*at).map(|now| *at = now).is_some());
                 let fresh = found.iter().filter(|(_, _, v)| v.hot);
                 before.hot.extend(fresh.map(|(at, entry, _)| (*at, Box::from(entry.name))));
