@@ -15,6 +15,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("rule", 3),
     ("detect", 4),
     ("report", 4),
+    ("rotate", 5),
     ("scan", 5),
     // Turns keys over; a scan tells it nothing but a report, so the two never meet below the command.
     ("rotate", 5),

@@ -1,0 +1,570 @@
+//! The state of one rotation: everything the next decision depends on, and nothing secret.
+
+use super::action::Effect;
+use super::class::Powers;
+use super::frozen::{Frozen, Path, Proof, digest};
+use crate::rotate::time::{Moment, Span};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// What a provider calls a key: its public id, never its value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyId(pub String);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where a rotation stands. What a phase is named after is done, or under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Written down; waits for approvals and for the staging key.
+    Planned,
+    /// A worker holds the lease.
+    Leased,
+    /// Reads that must succeed before anything is changed.
+    Preflight,
+    /// The new key is being made.
+    Creating,
+    /// The new key exists and has not yet been seen to work.
+    Created,
+    /// The new key works.
+    Verified,
+    /// The new key is being written to the stores.
+    Distributing,
+    /// Every store holds the new key; both keys work.
+    Overlap,
+    /// Nobody uses the old key any more, or that no longer matters.
+    Drained,
+    /// The old key's use is exported, or a reason is recorded why it is not.
+    UsageExported,
+    /// The old key is being switched off.
+    Disabling,
+    /// The old key is off and can still come back.
+    Disabled,
+    /// The old key and whatever is left over are being deleted.
+    Deleting,
+    /// The new key works everywhere, the old one is dead.
+    Done,
+    /// The stores get the old key back and the new one is removed.
+    RollingBack,
+    /// The old key works everywhere, the new one is gone.
+    RolledBack,
+    /// Nothing was changed.
+    Aborted,
+}
+
+impl Phase {
+    /// Whether nothing follows.
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Phase::Done | Phase::RolledBack | Phase::Aborted)
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Phase::Planned => "planned",
+            Phase::Leased => "leased",
+            Phase::Preflight => "preflight",
+            Phase::Creating => "creating",
+            Phase::Created => "created",
+            Phase::Verified => "verified",
+            Phase::Distributing => "distributing",
+            Phase::Overlap => "overlap",
+            Phase::Drained => "drained",
+            Phase::UsageExported => "usage-exported",
+            Phase::Disabling => "disabling",
+            Phase::Disabled => "disabled",
+            Phase::Deleting => "deleting",
+            Phase::Done => "done",
+            Phase::RollingBack => "rolling-back",
+            Phase::RolledBack => "rolled-back",
+            Phase::Aborted => "aborted",
+        })
+    }
+}
+
+/// Why a rotation waits for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Halt {
+    /// A person or a cap stopped it. `resume` lets it go on.
+    Paused(Pause),
+    /// The old key is still in use after the longest overlap. `revoke --force` or `abort` lets it go on.
+    Blocked(InUse),
+    /// It cannot decide by itself. What to do is in the words of [`Stuck`].
+    Stuck(Stuck),
+}
+
+/// Who paused a rotation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pause {
+    /// A person, with a reason.
+    Person(String),
+    /// As many emergencies of this lineage began today as the policy allows.
+    DailyCap,
+}
+
+/// What is known of the old key's use when the longest overlap is over.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InUse {
+    /// It was used at that time.
+    LastUsed(Moment),
+    /// No source proved anything.
+    Unproved,
+}
+
+/// What a rotation cannot decide by itself. The words say what a person must do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stuck {
+    /// The sealing key is missing or wrong.
+    #[error("the sealed key material cannot be opened: give the sealing key `{0}`, then retry")]
+    SealingKey(String),
+    /// Another lineage writes to the same place.
+    #[error(
+        "lineage `{0}` uses the same store: one key cannot be rotated without the other; separate them, then retry"
+    )]
+    Shared(String),
+    /// A store holds a value that is neither key.
+    #[error(
+        "store {0} holds neither the old nor the new key: find out who wrote it, then retry, or overwrite it"
+    )]
+    Foreign(usize),
+    /// A store does not confirm what was written.
+    #[error("store {0} does not confirm what was written: look at it, then retry")]
+    Unconfirmed(usize),
+    /// A store refused.
+    #[error("store {0} refused the write: mend its access, then retry or abort")]
+    StoreRefused(usize),
+    /// No room for another key.
+    #[error("the provider has no room for another key: delete one that is not needed, then retry or abort")]
+    Quota,
+    /// The idle slot is in use.
+    #[error("the idle slot is in use, so it cannot be regenerated: move its users, then retry or abort")]
+    SlotInUse,
+    /// The provider refused a change.
+    #[error("the provider refused to {0}: mend the administrator's access, then retry or abort")]
+    Refused(Verb),
+    /// A key cannot be proved alive or dead.
+    #[error("the {0} key cannot be proved alive or dead: look at the provider, then retry or abort")]
+    Unverifiable(Which),
+    /// Several new keys in a row did not work.
+    #[error("no new key works: look at the provider, then retry or abort")]
+    NoneWorks,
+    /// Keys turned up that may be ours.
+    #[error("key {0} was made by an unknown hand: if it is nobody's, delete it and retry; else disown it")]
+    Surplus(KeyId),
+    /// The old key still works though it was switched off.
+    #[error("the old key still works though the provider called it off: look there, then retry")]
+    StillAlive,
+    /// The old key's use cannot be exported.
+    #[error(
+        "the old key's use cannot be exported and is lost with the key: retry, or break glass with a reason"
+    )]
+    Export,
+    /// The provider or store gives no usable answer.
+    #[error("no usable answer to {0} after many tries: see that it can be reached, then retry")]
+    Silent(Verb),
+    /// An in-place change happened and its value is lost.
+    #[error(
+        "the provider changed the key and its answer is lost; changing it again ends the old value at once: retry to do that"
+    )]
+    LostInPlace,
+    /// Neither key works.
+    #[error("neither key can be used and the provider allows no way back: make a key by hand, then retry")]
+    NoKey,
+}
+
+/// What was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// Make a key.
+    Create,
+    /// Switch a key off.
+    Disable,
+    /// Switch a key on again.
+    Enable,
+    /// Delete a key.
+    Delete,
+    /// List the keys.
+    List,
+    /// Write to a store.
+    Write,
+    /// Read a store.
+    Read,
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verb::Create => "make a key",
+            Verb::Disable => "switch a key off",
+            Verb::Enable => "switch a key on",
+            Verb::Delete => "delete a key",
+            Verb::List => "list the keys",
+            Verb::Write => "write to a store",
+            Verb::Read => "read a store",
+        })
+    }
+}
+
+/// One of the two keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Which {
+    /// The key that goes.
+    Old,
+    /// The key that comes.
+    New,
+}
+
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Which::Old => "old",
+            Which::New => "new",
+        })
+    }
+}
+
+/// What a live check proved last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Life {
+    /// It works.
+    Live,
+    /// It does not work.
+    Dead,
+    /// Nothing is proved.
+    Unknown,
+}
+
+/// What we, or the provider, did to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// In force.
+    Enabled,
+    /// Switched off by us.
+    Disabled,
+    /// Deleted by us, or ended by the provider's own clock.
+    Deleted,
+}
+
+/// A key of this rotation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// The provider's id.
+    pub id: KeyId,
+    /// What was proved last.
+    pub life: Life,
+    /// What we did to it.
+    pub standing: Standing,
+    /// When it was made or its standing last changed.
+    pub changed: Moment,
+    /// Whether a store ever held it, so that its use is worth keeping.
+    pub handed_out: bool,
+}
+
+impl Key {
+    /// A key that is in force and has not been tried.
+    pub fn new(id: KeyId, changed: Moment) -> Key {
+        Key { id, life: Life::Unknown, standing: Standing::Enabled, changed, handed_out: false }
+    }
+}
+
+/// What a store is known to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Holds {
+    /// The old key.
+    Old,
+    /// The old key for readers, the new one waiting to be promoted.
+    Pending,
+    /// The new key.
+    New,
+    /// A key that an earlier attempt of this rotation made.
+    Former,
+    /// One of ours; which is not known.
+    Unsure,
+}
+
+/// A store as this rotation knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// What it holds.
+    pub holds: Holds,
+    /// The version that the next write expects; none before it was read.
+    pub version: Option<String>,
+    /// Whether it was read since the last write, and confirmed what `holds` says.
+    pub seen: bool,
+    /// Whether a person allowed a foreign value to be overwritten.
+    pub overwrite: bool,
+}
+
+/// An effect that was announced and whose outcome is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Intent {
+    /// What was to be done.
+    pub effect: Effect,
+    /// When it was announced.
+    pub at: Moment,
+    /// How often nothing was found of it.
+    pub looks: u8,
+}
+
+/// What became of the old key's use.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exported {
+    /// Kept, with its digest, complete up to that time.
+    Kept {
+        /// SHA-256 of the export.
+        digest: String,
+        /// Watermark of the provider's figures.
+        through: Moment,
+    },
+    /// Not kept, and why: the provider has none, a deadline passed, or a person broke the glass.
+    Waived(String),
+}
+
+/// What the list of keys showed just before a creation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Ids that were there.
+    pub ids: Vec<KeyId>,
+    /// For slots and in-place changes: digest or stamp by which a change is recognised.
+    pub mark: Option<String>,
+}
+
+/// Which kind of rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// By the calendar.
+    Scheduled,
+    /// The old key is leaked.
+    Emergency,
+}
+
+/// One rotation of a lineage from generation *g* to *g+1*.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Rotation {
+    /// The lineage.
+    pub lineage: String,
+    /// The generation of the new key.
+    pub generation: u64,
+    /// Scheduled or emergency.
+    pub kind: Kind,
+    /// The frozen policy and powers.
+    pub frozen: Frozen,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Since when.
+    pub since: Moment,
+    /// Why it waits for a person, if it does.
+    pub halt: Option<Halt>,
+    /// The key that goes.
+    pub old: Key,
+    /// Whether the old key's value is at hand, so that stores can get it back.
+    pub old_at_hand: bool,
+    /// Whether the old key died before we touched it.
+    pub died_early: bool,
+    /// When the old key was last tried.
+    pub probed: Moment,
+    /// The key that comes.
+    pub new: Option<Key>,
+    /// Number of the attempt to make it; names and tokens derive from it.
+    pub attempt: u32,
+    /// New keys in a row that did not work.
+    pub duds: u8,
+    /// Keys of ours that must not be left over.
+    pub discards: Vec<Key>,
+    /// Keys that a person declared not ours.
+    pub disowned: Vec<KeyId>,
+    /// The list before the creation.
+    pub snapshot: Option<Snapshot>,
+    /// The ids of the first such list: what is not among them may be ours.
+    pub baseline: Option<Vec<KeyId>>,
+    /// When the first creation was announced.
+    pub first_create: Option<Moment>,
+    /// When the last creation was announced.
+    pub last_create: Option<Moment>,
+    /// The stores, in the order of `frozen.stores`.
+    pub places: Vec<Place>,
+    /// The effect that is open.
+    pub intent: Option<Intent>,
+    /// Whether the old key is to be tried before anything else.
+    pub check_old: bool,
+    /// Whether the new key is to be tried before anything else.
+    pub check_new: bool,
+    /// Whether sealing and sharing were found in order.
+    pub ground: bool,
+    /// Whether the staging key was found green.
+    pub staged: bool,
+    /// Earliest time of the next look.
+    pub not_before: Option<Moment>,
+    /// Answers in a row that proved nothing.
+    pub tries: u8,
+    /// Who approved.
+    pub approvals: BTreeSet<String>,
+    /// Who said that the consumers have the new key.
+    pub acks: BTreeSet<String>,
+    /// When the last store was confirmed.
+    pub distributed: Option<Moment>,
+    /// The proof of drain that was reached.
+    pub proof: Option<Proof>,
+    /// What became of the old key's use.
+    pub exported: Option<Exported>,
+    /// When the export was first tried.
+    pub export_since: Option<Moment>,
+    /// Why the old key may go though it may be in use.
+    pub forced: Option<String>,
+    /// Whether a person wants to go back.
+    pub abort: bool,
+    /// Whether nothing of ours was found left over.
+    pub swept: bool,
+}
+
+impl Rotation {
+    /// A rotation that was just planned. `old_at_hand` says whether the old key's value can be had.
+    pub fn plan(
+        lineage: &str,
+        generation: u64,
+        frozen: Frozen,
+        old: KeyId,
+        old_at_hand: bool,
+        now: Moment,
+    ) -> Self {
+        let place = Place { holds: Holds::Old, version: None, seen: false, overwrite: false };
+        let mut old = Key::new(old, now);
+        old.handed_out = true;
+        Rotation {
+            lineage: lineage.to_owned(),
+            generation,
+            kind: Kind::Scheduled,
+            phase: Phase::Planned,
+            since: now,
+            halt: None,
+            old,
+            old_at_hand,
+            died_early: false,
+            probed: now,
+            new: None,
+            attempt: 1,
+            duds: 0,
+            discards: Vec::new(),
+            disowned: Vec::new(),
+            snapshot: None,
+            baseline: None,
+            first_create: None,
+            last_create: None,
+            places: vec![place; frozen.stores.len()],
+            intent: None,
+            check_old: false,
+            check_new: false,
+            ground: false,
+            staged: false,
+            not_before: None,
+            tries: 0,
+            approvals: BTreeSet::new(),
+            acks: BTreeSet::new(),
+            distributed: None,
+            proof: None,
+            exported: None,
+            export_since: None,
+            forced: None,
+            abort: false,
+            swept: false,
+            frozen,
+        }
+    }
+
+    /// What approvals and acknowledgements are bound to: lineage, generation, old key and frozen policy.
+    pub fn plan_hash(&self) -> String {
+        digest(
+            format!("{}\0{}\0{}\0{}", self.lineage, self.generation, self.old.id, self.frozen.hash())
+                .as_bytes(),
+        )
+    }
+
+    /// What the provider can do.
+    pub fn powers(&self) -> &Powers {
+        &self.frozen.powers
+    }
+
+    /// Whether the old key is known to be leaked.
+    pub fn is_emergency(&self) -> bool {
+        self.kind == Kind::Emergency
+    }
+
+    /// Which key is dealt with first. A key that is changed in place knows one path only.
+    pub fn path(&self) -> Path {
+        match self.kind {
+            _ if self.powers().class.in_place() => Path::CreateFirst,
+            Kind::Scheduled => self.frozen.path,
+            Kind::Emergency => self.frozen.emergency.path,
+        }
+    }
+
+    /// Whether nobody is to be spared any more: waits for overlap and drain are skipped.
+    pub fn hurries(&self) -> bool {
+        self.is_emergency() || self.died_early
+    }
+
+    /// How often an unfinished matter is looked at.
+    pub fn poll(&self) -> Span {
+        if self.hurries() { self.frozen.emergency.poll } else { self.frozen.poll }
+    }
+
+    /// How long both keys work. In place, the provider's clock says.
+    pub fn overlap(&self) -> Span {
+        match self.kind {
+            _ if self.died_early => Span::ZERO,
+            Kind::Scheduled => self.frozen.overlap,
+            Kind::Emergency => self.frozen.emergency.overlap,
+        }
+    }
+
+    /// How long the old key stays off before it is deleted.
+    pub fn soak(&self) -> Span {
+        if self.is_emergency() { self.frozen.emergency.soak } else { self.frozen.soak }
+    }
+
+    /// Whether the old key can take over again: never a leaked one, never one that is gone.
+    pub fn can_go_back(&self) -> bool {
+        let never_made = self.first_create.is_none();
+        let standing = match self.old.standing {
+            Standing::Enabled => true,
+            Standing::Disabled => self.powers().enable,
+            Standing::Deleted => false,
+        };
+        let handed = self.places.iter().any(|p| p.holds != Holds::Old);
+        let in_place = self.powers().class.in_place() && !never_made;
+        standing
+            && !in_place
+            && !self.died_early
+            && !self.is_emergency()
+            && self.path() == Path::CreateFirst
+            && (self.old_at_hand || !handed)
+    }
+
+    /// Whether the old key is to be switched off before anything else.
+    pub fn revokes_now(&self) -> bool {
+        self.path() == Path::RevokeFirst
+            && self.old.standing == Standing::Enabled
+            && (self.powers().disable || self.powers().delete)
+            && self.phase >= Phase::Preflight
+            && self.phase < Phase::Disabling
+    }
+}
