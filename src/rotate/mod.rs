@@ -4,8 +4,12 @@
 //! - [`policy`], [`inventory`] and [`schedule`] say what is to be rotated, how and when.
 //! - [`machine`] decides: two pure functions, without any input or output.
 //! - [`journal`] remembers: every change is one transaction, sealed and audited.
+//! - [`engine`] acts: one step a call, one change a step, announced before and written down after.
+//! - [`double`] stands in for providers and stores, in rehearsals and tests.
 
 pub mod audit;
+pub mod double;
+pub mod engine;
 pub mod inventory;
 pub mod journal;
 pub mod lease;
@@ -15,5 +19,6 @@ pub mod schedule;
 pub mod seal;
 pub mod time;
 
+pub use engine::{Engine, EngineError, Progress, Provider, Store};
 pub use journal::{Journal, JournalError, RotationId};
 pub use machine::{Frozen, Rotation, apply, next};
