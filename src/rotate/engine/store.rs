@@ -10,7 +10,8 @@ pub struct Content {
     pub current: Option<Secret>,
     /// What waits to be promoted.
     pub pending: Option<Secret>,
-    /// Names this content; every write changes it.
+    /// Names this state of the store. Every write changes it and none comes back: a read that shows an earlier one
+    /// is taken for stale. Empty where the store has none.
     pub version: String,
 }
 

@@ -176,7 +176,8 @@ fn discard(n: &mut Rotation) {
     n.swept = false;
     let Some(key) = n.new.take() else { return };
     for place in n.places.iter_mut().filter(|p| p.holds != Holds::Old) {
-        (place.holds, place.seen, place.version) = (Holds::Former, false, None);
+        place.forget();
+        place.holds = Holds::Former;
     }
     if n.powers().class.separate() {
         n.discards.push(key);

@@ -101,7 +101,8 @@ fn retry(n: &mut Rotation, now: Moment) -> Result<(), Illegal> {
             // What is there is read again, and what should be there is written again.
             let preflight = n.phase == Phase::Preflight;
             if let Some(place) = n.places.get_mut(i) {
-                (place.seen, place.version) = (false, None);
+                place.forget();
+                place.past.clear();
                 place.holds = if preflight { Holds::Old } else { Holds::Unsure };
             }
             if n.phase == Phase::UsageExported {

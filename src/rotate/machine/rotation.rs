@@ -306,10 +306,31 @@ pub struct Place {
     pub holds: Holds,
     /// The version that the next write expects; none before it was read.
     pub version: Option<String>,
+    /// Versions that a write or a read went beyond: a read that shows one of them lags behind and proves nothing.
+    pub past: Vec<String>,
     /// Whether it was read since the last write, and confirmed what `holds` says.
     pub seen: bool,
     /// Whether a person allowed a foreign value to be overwritten.
     pub overwrite: bool,
+}
+
+impl Place {
+    /// Moves on to a version.
+    pub(super) fn move_to(&mut self, version: String) {
+        self.past.retain(|past| *past != version);
+        if let Some(before) = self.version.replace(version)
+            && !before.is_empty()
+            && self.version.as_ref() != Some(&before)
+            && !self.past.contains(&before)
+        {
+            self.past.push(before);
+        }
+    }
+
+    /// Forgets the version, so that the store is read before it is written; a read of that version is not stale.
+    pub(super) fn forget(&mut self) {
+        (self.version, self.seen) = (None, false);
+    }
 }
 
 /// An effect that was announced and whose outcome is not known.
@@ -446,7 +467,8 @@ impl Rotation {
         old_at_hand: bool,
         now: Moment,
     ) -> Self {
-        let place = Place { holds: Holds::Old, version: None, seen: false, overwrite: false };
+        let place =
+            Place { holds: Holds::Old, version: None, past: Vec::new(), seen: false, overwrite: false };
         let mut old = Key::new(old, now);
         old.handed_out = true;
         Rotation {

@@ -16,7 +16,8 @@ pub(super) fn stored(n: &mut Rotation, effect: &Effect, version: String) {
         Effect::Create(_) | Effect::Disable(_) | Effect::Enable(_) | Effect::Delete(_) => return,
     };
     if let Some(place) = n.places.get_mut(i) {
-        (place.holds, place.version, place.seen, place.overwrite) = (holds, Some(version), false, false);
+        place.move_to(version);
+        (place.holds, place.seen, place.overwrite) = (holds, false, false);
     }
     handed_out(n);
     n.check_old = true;
@@ -31,7 +32,8 @@ fn handed_out(n: &mut Rotation) {
 
 pub(super) fn conflict(n: &mut Rotation, i: usize, now: Moment) {
     if let Some(place) = n.places.get_mut(i) {
-        (place.holds, place.version, place.seen) = (Holds::Unsure, None, false);
+        place.forget();
+        place.holds = Holds::Unsure;
     }
     again(n, Stuck::Unconfirmed(i), now);
 }
@@ -48,6 +50,12 @@ pub(super) fn seen(
     let place = n.places.get_mut(i).ok_or(Illegal::NoStore(i))?;
     if sees == Sees::Unknown {
         again(n, Stuck::Silent(Verb::Read), now);
+        return Ok(());
+    }
+    let version = version.unwrap_or_default();
+    if place.past.contains(&version) {
+        // It lags behind what was there already. An open effect stays open.
+        again(n, Stuck::Unconfirmed(i), now);
         return Ok(());
     }
     let lost = n.intent.take().is_some();
@@ -67,7 +75,7 @@ pub(super) fn seen(
     };
     let believed = place.holds == wanted && !place.seen && !lost;
     if sees == Sees::Foreign && !place.overwrite {
-        (place.version, place.seen) = (None, false);
+        place.forget();
         place.holds = if phase == Phase::Preflight { Holds::Old } else { Holds::Unsure };
         n.halt = Some(Halt::Stuck(Stuck::Foreign(i)));
         return Ok(());
@@ -78,7 +86,8 @@ pub(super) fn seen(
             n.halt = Some(Halt::Stuck(Stuck::Foreign(i)));
             return Ok(());
         }
-        (place.holds, place.version, place.seen) = (holds, Some(version.unwrap_or_default()), true);
+        place.move_to(version);
+        (place.holds, place.seen) = (holds, true);
         proved(n);
         return Ok(());
     }
@@ -88,7 +97,8 @@ pub(super) fn seen(
         return Ok(());
     }
     place.seen = holds == wanted;
-    (place.holds, place.version) = (holds, Some(version.unwrap_or_default()));
+    place.holds = holds;
+    place.move_to(version);
     handed_out(n);
     if lost && holds != wanted {
         // Not done, as far as can be seen.

@@ -1,0 +1,12 @@
+//! Rotations as a whole: engine, journal and doubles through faults, kills and rival workers, and the machine's
+//! states checked exhaustively.
+
+// A helper of a test fails as a test does.
+#![allow(clippy::unwrap_used)]
+#![cfg(unix)]
+
+mod crash;
+mod faults;
+mod model;
+mod rig;
+mod rivals;
