@@ -13,9 +13,11 @@ mod model {
 }
 #[path = "src/call"]
 mod call {
+    mod access;
     mod expect;
     mod operation;
     mod request;
+    pub use access::*;
     pub use expect::*;
     pub use operation::*;
     pub use request::*;
@@ -33,6 +35,7 @@ fn main() {
     println!("cargo::rerun-if-changed=rules");
     println!("cargo::rerun-if-changed=build.rs");
     for room in [
+        "src/call/access.rs",
         "src/call/expect.rs",
         "src/call/operation.rs",
         "src/call/request.rs",

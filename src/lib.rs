@@ -10,3 +10,4 @@ pub mod rule;
 pub mod scan;
 pub mod source;
 pub mod state;
+pub mod verify;

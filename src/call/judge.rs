@@ -1,6 +1,6 @@
 //! Judging an answer by what a rule declares. What fits nothing, or several things at once, proves nothing.
 
-use super::{Effect, Expect, Judgement, Recorded, Step, StepReply, Verify};
+use super::{Capture, Effect, Expect, Judgement, Recorded, Step, StepReply, Verify};
 use std::collections::BTreeMap;
 use std::fmt;
 use zeroize::Zeroize;
@@ -67,11 +67,26 @@ impl Expect {
 impl Verify {
     /// Judges an answer.
     pub fn judge(&self, reply: &Reply) -> Judgement {
-        match one([&self.active, &self.restricted, &self.inactive], reply) {
-            Some(0) => Judgement::Active,
-            Some(1) => Judgement::Restricted,
-            Some(2) => Judgement::Inactive,
-            _ => Judgement::Unknown,
+        self.matched(reply).map_or(Judgement::Unknown, |(judgement, _)| judgement)
+    }
+
+    /// Judges an answer, and gives the index of the first expectation of that list that it fits.
+    pub fn matched(&self, reply: &Reply) -> Option<(Judgement, usize)> {
+        let (list, index) = one([&self.active, &self.restricted, &self.inactive], reply)?;
+        Some(([Judgement::Active, Judgement::Restricted, Judgement::Inactive][list], index))
+    }
+}
+
+impl Capture {
+    /// Whether an answer holds the value.
+    pub fn is_in(&self, reply: &Reply) -> bool {
+        let body = serde_json::from_str::<serde_json::Value>(&reply.body).ok();
+        match (&self.json, &self.header) {
+            (Some(pointer), _) => {
+                body.as_ref().and_then(|b| b.pointer(pointer)).is_some_and(|v| !v.is_null())
+            }
+            (None, Some(name)) => reply.headers.contains_key(name),
+            (None, None) => false,
         }
     }
 }
@@ -80,22 +95,25 @@ impl Step {
     /// Judges an answer.
     pub fn judge(&self, reply: &Reply) -> Effect {
         match one([&self.done, &self.already, &self.refused], reply) {
-            Some(0) => Effect::Done,
-            Some(1) => Effect::Already,
-            Some(2) => Effect::Refused,
+            Some((0, _)) => Effect::Done,
+            Some((1, _)) => Effect::Already,
+            Some((2, _)) => Effect::Refused,
             _ => Effect::Unknown,
         }
     }
 }
 
-/// Which one of three lists an answer fits; none if it fits several. An answer that points elsewhere is not
-/// followed, and says nothing of what is there.
-fn one(lists: [&Vec<Expect>; 3], reply: &Reply) -> Option<usize> {
+/// Which one of three lists an answer fits, and where in it; none if it fits several. An answer that points
+/// elsewhere is not followed, and says nothing of what is there.
+fn one(lists: [&Vec<Expect>; 3], reply: &Reply) -> Option<(usize, usize)> {
     if (300..400).contains(&reply.status) {
         return None;
     }
     let body = serde_json::from_str(&reply.body).ok();
-    let mut fitting = (0..3).filter(|&n| lists[n].iter().any(|e| e.holds(reply, body.as_ref())));
+    let mut fitting = lists.iter().enumerate().filter_map(|(n, list)| {
+        let at = list.iter().position(|e| e.holds(reply, body.as_ref()))?;
+        Some((n, at))
+    });
     let first = fitting.next();
     first.filter(|_| fitting.next().is_none())
 }

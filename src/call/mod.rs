@@ -1,6 +1,7 @@
 //! Calls to a provider as data: the request a rule declares, what its answers mean, and the
 //! judgement of a reply; and the seam through which a request is sent.
 
+mod access;
 mod address;
 mod endpoint;
 mod expect;
@@ -17,6 +18,7 @@ mod sign;
 mod template;
 mod transport;
 
+pub use access::{Access, AccessCase, Grading};
 pub use address::refused;
 pub use endpoint::{Endpoint, FileDigest, HostError, Hosts, Origin, declares};
 pub use expect::{Expect, Judgement, PROBES, Recorded, StatusSet, Verify};

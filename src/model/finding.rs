@@ -1,6 +1,9 @@
 //! What a scan reports.
 
-use super::{Class, Confidence, Encoding, Fingerprint, Location, Provenance, Secret, Severity, Validity};
+use super::{
+    Access, Class, Confidence, Encoding, Evidence, Fingerprint, Location, Provenance, Secret, Severity,
+    Validity,
+};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -36,6 +39,10 @@ pub struct Finding {
     pub confidence: Confidence,
     /// Whether it works.
     pub validity: Validity,
+    /// What that verdict rests on, if somebody was asked.
+    pub evidence: Option<Box<Evidence>>,
+    /// What it may do, if it works and its provider tells.
+    pub access: Option<Box<Access>>,
     /// New, known or suppressed.
     pub status: Status,
     /// The value.

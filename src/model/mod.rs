@@ -20,4 +20,4 @@ pub use lifecycle::{Lifecycle, Past};
 pub use object::{CommitRef, Held, ObjectId, Origin};
 pub use place::{Encoding, Location, Provenance, RawPath};
 pub use secret::Secret;
-pub use validity::{Unknown, Validity};
+pub use validity::{Access, Checks, Evidence, Grade, Level, Unchecked, Unknown, Validity};

@@ -39,6 +39,29 @@ impl RawPath {
         &self.0
     }
 
+    /// The path whose [`text`](Self::text) this is; `None` if it is none's.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut out = Vec::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('\\') {
+            out.extend_from_slice(before.as_bytes());
+            rest = if let Some(after) = after.strip_prefix('\\') {
+                out.push(b'\\');
+                after
+            } else if let Some(after) = after.strip_prefix('x') {
+                out.push(u8::from_str_radix(after.get(..2)?, 16).ok()?);
+                after.get(2..)?
+            } else {
+                let (code, after) = after.strip_prefix("u{")?.split_once('}')?;
+                let c = char::from_u32(u32::from_str_radix(code, 16).ok()?)?;
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                after
+            };
+        }
+        out.extend_from_slice(rest.as_bytes());
+        Some(RawPath::new(&out))
+    }
+
     /// Text that is unique to this path: valid UTF-8 stays, except that control characters,
     /// bidirectional overrides, backslashes and invalid bytes are written as `\xNN` or `\u{N}`.
     pub fn text(&self) -> String {
@@ -188,6 +211,10 @@ mod tests {
     fn hostile_names_become_plain_text_and_stay_distinct() {
         let p = RawPath::new(b"a\x1b[31m\n\xff\\xff");
         assert_eq!(p.text(), "a\\u{1b}[31m\\u{a}\\xff\\\\xff");
+        assert_eq!(RawPath::parse(&p.text()), Some(p));
+        for bad in ["\\", "a\\n", "\\x1", "\\xzz", "\\u{}", "\\u{110000}", "\\u{41"] {
+            assert_eq!(RawPath::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

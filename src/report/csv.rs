@@ -9,6 +9,8 @@ const COLUMNS: &[&str] = &[
     "severity",
     "confidence",
     "validity",
+    "evidence",
+    "access",
     "status",
     "rule",
     "rule_name",
@@ -43,6 +45,7 @@ impl Format for Csv {
             let secret = view.secret(report);
             let notes = finding.notes.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(", ");
             let next = view.next();
+            let (proof, access) = (view.proof(), view.access().unwrap_or_default());
             for o in &finding.occurrences {
                 let (status, by) = view.standing(o);
                 let l = o.location;
@@ -52,6 +55,8 @@ impl Format for Csv {
                         finding.severity.as_str(),
                         finding.confidence.as_str(),
                         finding.validity.as_str(),
+                        &proof,
+                        &access,
                         status,
                         &rule.id,
                         &rule.name,

@@ -68,7 +68,9 @@ pub(super) fn finding(
         also: vec![],
         severity,
         confidence: Confidence::High,
-        validity: Validity::NotChecked,
+        validity: Validity::default(),
+        evidence: None,
+        access: None,
         status: Status::New,
         secret: Secret::new(secret.as_bytes()),
         notes: vec![],
@@ -94,6 +96,19 @@ pub(super) fn findings() -> Vec<Finding> {
         restricted: true,
         identity: BTreeMap::from([("owner".into(), format!("<b>@you</b>\n::error::{}", s[0]))]),
     };
+    active.evidence = Some(Box::new(Evidence {
+        rule: "github-pat-classic".into(),
+        status: Some(403),
+        expectation: "restricted[0]".into(),
+        host: "evil\u{1b}.example".into(),
+        at: 1_767_323_045,
+        cached: true,
+        detail: String::new(),
+    }));
+    active.access = Some(Box::new(Access {
+        grade: Some(Grade { level: Level::Admin, means: "makes and deletes keys".into() }),
+        facts: BTreeMap::from([("scopes".into(), format!("<i>all</i>\n::error::{}", s[0]))]),
+    }));
     active.notes = vec![Note::ChecksumHolds];
     active.also = vec!["generic-token".into()];
 
@@ -120,11 +135,19 @@ pub(super) fn findings() -> Vec<Finding> {
     let mut known = finding(&s[3], gitlab, Severity::High, vec![at(b"old.cfg", 2), at(b"old.cfg", 5)]);
     known.status = Status::Known(by(By::Baseline, "rotated in May"));
     known.validity = Validity::Unknown(Unknown::RateLimited);
+    known.evidence = Some(Box::new(Evidence {
+        rule: "gitlab-pat".into(),
+        status: Some(429),
+        host: "api.example.org".into(),
+        at: 1_767_323_045,
+        ..Evidence::default()
+    }));
 
     let generic = rule("generic-password", "Password", "generic", "Generic", "");
     let mut sample = finding(&s[4], generic, Severity::Info, vec![at(b"compose.yml", 11)]);
     sample.notes = vec![Note::DevelopmentDefault, Note::Guessable];
     sample.confidence = Confidence::Low;
+    sample.validity = Validity::NotChecked(Unchecked::Development);
 
     let odd = rule("acme-key", "A|b](c) {0} <u>\n::error::x", "acme", "=Acme, `Inc`", docs);
     let path = format!("keys/{}.txt", s[5]);

@@ -32,6 +32,10 @@ impl Format for Github {
             let message = format!("{sentence}: {}", reasons.join(", "));
             writeln!(out, "::warning title=Scan incomplete::{}", workflow_data(&message))?;
         }
+        for notice in report.checks.iter().flat_map(|checks| &checks.notices) {
+            let notice = report.veil.text(notice);
+            writeln!(out, "::warning title=Verification::{}", workflow_data(&notice))?;
+        }
         let tally = Tally::of(report.findings);
         writeln!(out, "keywheel: {}: {}", count(report.findings.len() as u64, "finding"), tally.standing())?;
         let total = new().count();
@@ -88,7 +92,7 @@ fn annotate(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         f.rule.provider_name,
         f.secret.redacted(),
         view.place(o),
-        view.validity(),
+        view.verdict(),
         view.next(),
     );
     writeln!(out, "::{level} {at}title={title}::{}", workflow_data(&message))

@@ -69,6 +69,9 @@ fn scan(report: &Report<'_>) -> Value {
         let value = format!("Left out on purpose: {} {n} ({})", reason.as_str(), reason.cure());
         messages.push(json!({"level": "info", "value": value}));
     }
+    for notice in report.checks.iter().flat_map(|checks| &checks.notices) {
+        messages.push(json!({"level": "warn", "value": report.veil.text(notice)}));
+    }
     if let Some(sentence) = words::incomplete(c) {
         messages.push(json!({"level": "warn", "value": sentence}));
     }
@@ -117,10 +120,10 @@ fn vulnerability(view: &View<'_>, o: &Occurrence, nth: u64) -> Value {
         escape::markdown(&f.secret.redacted()),
         escape::markdown_code(&view.place(o)),
         f.confidence,
-        escape::markdown(&view.validity()),
+        escape::markdown(&view.verdict()),
     );
     // The column for the source line stays empty: GitLab wants it raw, and raw it holds the secret.
-    json!({
+    let mut out = json!({
         "id": id(view, o, nth),
         "category": "secret_detection",
         "name": f.rule.name.chars().take(NAME).collect::<String>(),
@@ -139,7 +142,15 @@ fn vulnerability(view: &View<'_>, o: &Occurrence, nth: u64) -> Value {
             "fingerprint": {"name": "Fingerprint", "type": "text", "value": f.fingerprint.as_str()},
             "validity": {"name": "Validity", "type": "text", "value": f.validity.as_str()},
         },
-    })
+    });
+    for (key, name, text) in
+        [("evidence", "Evidence", Some(view.proof())), ("access", "Access", view.access())]
+    {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            out["details"][key] = json!({"name": name, "type": "text", "value": text});
+        }
+    }
+    out
 }
 
 /// A UUID that depends on the value and its place in order, and not on its line.

@@ -50,9 +50,19 @@ impl Format for Json {
                 "suppressed_by": suppressed,
                 "accepted_places": tally.accepted_places,
                 "active": tally.active,
+                "unknown": tally.unknown,
                 "below_gate": report.below,
             }),
         )?;
+        if let Some(c) = report.checks {
+            line.extend_from_slice(b",\n\"checks\":");
+            let notices: Vec<_> = c.notices.iter().map(|n| report.veil.text(n)).collect();
+            let (calls, controls, reads, cached) = (c.calls, c.controls, c.reads, c.cached);
+            escape::json(
+                &mut line,
+                &json!({"calls": calls, "controls": controls, "reads": reads, "cached": cached, "notices": notices}),
+            )?;
+        }
         line.extend_from_slice(b",\n\"coverage\":");
         escape::json(&mut line, &Account::of(report.coverage, report.veil))?;
         if let Some(life) = report.lifecycle {

@@ -103,7 +103,7 @@ fn case(view: &View<'_>, o: &Occurrence, out: &mut dyn Write) -> io::Result<()> 
     if let Some(e) = view.excerpt(o) {
         body += &format!("\n{}", escape::xml(&e.text));
     }
-    let validity = escape::xml(&view.validity());
+    let validity = escape::xml(&view.verdict());
     body += &format!("\nvalidity: {validity}\nnext: {}\n{}", escape::xml(&view.next()), f.fingerprint);
     match outcome(view, o) {
         Outcome::Fail => write!(out, "<failure type=\"{}\" message=\"{what}\">{body}</failure>", f.severity)?,

@@ -70,6 +70,13 @@ impl Format for Markdown {
             out.write_all(b"\n")?;
         }
         coverage(report, out)?;
+        if let Some(asked) = words::asked(report) {
+            writeln!(out, "{asked}.\n")?;
+        }
+        let notices = report.checks.map_or(&[][..], |checks| &checks.notices);
+        for notice in notices.iter().take(ITEMS) {
+            writeln!(out, "- {}\n", markdown(&report.veil.text(notice)))?;
+        }
         writeln!(out, "**{}**", words::verdict(report))
     }
 }
@@ -98,7 +105,7 @@ fn row(view: &View<'_>, out: &mut dyn Write) -> io::Result<()> {
         f.severity,
         markdown(&f.rule.provider_name),
         markdown_code(&f.secret.redacted()),
-        markdown(&view.validity()),
+        markdown(&view.verdict()),
         f.status.as_str(),
         markdown(&view.next()),
     )

@@ -16,6 +16,8 @@ mod record;
 mod sarif;
 mod text;
 mod veil;
+mod verdict;
+mod verdicts;
 mod view;
 mod words;
 
@@ -27,8 +29,9 @@ mod tests;
 
 pub use github::workflow_command;
 pub use veil::Veil;
+pub use verdicts::Verdicts;
 
-use crate::model::{Coverage, Finding, Lifecycle};
+use crate::model::{Checks, Coverage, Finding, Lifecycle};
 use jiff::Timestamp;
 use std::io::{self, Write};
 
@@ -42,6 +45,8 @@ pub struct Report<'a> {
     pub coverage: &'a Coverage,
     /// Of a sweep: what became of earlier findings.
     pub lifecycle: Option<&'a Lifecycle>,
+    /// What was asked of providers, if anything was.
+    pub checks: Option<&'a Checks>,
     /// Hides all that was found, whether it is listed or not, in names and reasons.
     pub veil: &'a Veil,
     /// When the scan began, by the caller's clock.

@@ -1,9 +1,12 @@
 //! The fields that `json` and `jsonl` share. Their names and meaning are a promise to programs:
 //! adding one is fine, changing one needs another document version.
 
-use super::view::{View, day_and_time, lossless, unknown};
+use super::verdict::{Proof, Rights};
+use super::view::{View, day_and_time, lossless};
 use super::{Report, Veil};
-use crate::model::{Coverage, Lifecycle, Occurrence, Past, RawPath, Skipped, Suppression, Validity};
+use crate::model::{
+    Coverage, Lifecycle, Occurrence, Past, RawPath, Skipped, Suppression, Unchecked, Validity,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -41,6 +44,12 @@ pub(super) struct Identity<'a> {
     validity: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown_because: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_checked_because: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<Proof>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<Rights>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     identity: BTreeMap<&'a str, String>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -71,7 +80,13 @@ impl<'a> Identity<'a> {
             severity: f.severity.as_str(),
             confidence: f.confidence.as_str(),
             validity: f.validity.as_str(),
-            unknown_because: if let Validity::Unknown(u) = f.validity { Some(unknown(u)) } else { None },
+            unknown_because: if let Validity::Unknown(why) = f.validity { Some(why.as_str()) } else { None },
+            not_checked_because: match f.validity {
+                Validity::NotChecked(why) if why != Unchecked::NotAsked => Some(why.as_str()),
+                _ => None,
+            },
+            evidence: view.evidence(),
+            access: view.rights(),
             identity: match &f.validity {
                 Validity::Active { identity, .. } => {
                     identity.iter().map(|(k, v)| (k.as_str(), view.words(v))).collect()

@@ -15,6 +15,7 @@ fn render(name: &str, findings: &[Finding], change: impl FnOnce(&mut Report<'_>)
         below: 4,
         coverage: &coverage,
         lifecycle: None,
+        checks: None,
         veil: &veil,
         started: START,
         finished: END,
@@ -100,6 +101,7 @@ fn every_format_can_say_that_there_is_nothing() {
             below: 0,
             coverage: &clean,
             lifecycle: None,
+            checks: None,
             veil: &Veil::default(),
             started: START,
             finished: END,
@@ -135,6 +137,7 @@ fn a_failing_sink_is_an_error() {
         below: 0,
         coverage: &coverage,
         lifecycle: None,
+        checks: None,
         veil: &veil,
         started: START,
         finished: END,
@@ -159,14 +162,17 @@ fn text_says_what_where_and_what_next() {
             "        1 | token = \"ghp_…\" # 漢 line 1\n          |          ^^^^^\n",
             "  and at    inv\\xffalid:4:10\n",
             "            and 3 more\n",
-            "  validity  active, restricted (owner <b>@you</b>\\u{a}::error::ghp_…) · new · confidence high\n",
+            "  validity  active, restricted (owner <b>@you</b>\\u{a}::error::ghp_…): proved by 403 from evil\\u{1b}.example at \
+             2026-01-02T03:04:05Z, as restricted[0], from the cache · new · confidence high\n",
+            "  access    admin: makes and deletes keys (scopes <i>all</i>\\u{a}::error::ghp_…)\n",
+            "  validity  unknown, the provider asked to slow down: 429 from api.example.org at 2026-01-02T03:04:05Z · known",
             "  next      it works: rotate and revoke it now at https://docs.example.org/keys?a=1&b=2, then remove it here\n",
             "  at        app/settings.py:7:10\n",
             "  within    base64, gzip\n  with      account on line 8\n  and at    app/other.py:1:10 (suppressed)\n",
             "  accepted  baseline: rotated in May (ann@example.org; until 2027-01-01)\n",
             "  note      a well-known development default; short or regular enough to be guessed\n",
             "6 findings in 16 places: 1 critical, 2 high, 1 medium, 1 low, 1 info\n",
-            "  4 new, 1 known (baseline), 1 suppressed (inline 1), 1 proved active, 1 place of the new ones accepted\n",
+            "  4 new, 1 known (baseline), 1 suppressed (inline 1), 1 proved active, 1 of unknown validity, 1 place of the new ones accepted\n",
             "  4 weaker findings not listed: ",
             "Read 120 files and archive members, 3.4 MB.\n",
             "The scan is incomplete: 2 items were not read whole",
@@ -195,6 +201,13 @@ fn json_is_one_versioned_document() {
     assert_eq!(doc["coverage"]["complete"], false);
     let first = &doc["findings"][0];
     assert_eq!(first["validity"], "active-restricted");
+    assert_eq!(first["evidence"]["status"], 403);
+    assert_eq!(first["evidence"]["at"], "2026-01-02T03:04:05Z");
+    assert_eq!(first["access"]["level"], "admin");
+    let known = doc["findings"].as_array().unwrap().iter().find(|f| f["rule"] == "gitlab-pat").unwrap();
+    assert_eq!((&known["validity"], &known["unknown_because"]), (&"unknown".into(), &"rate-limited".into()));
+    let trap = doc["findings"].as_array().unwrap().iter().find(|f| f["rule"] == "generic-password").unwrap();
+    assert_eq!(trap["not_checked_because"], "development");
     assert_eq!(first["occurrences"].as_array().unwrap().len(), 9);
     assert_eq!(first["occurrences"][8]["members"][0], "in\\u{1b}[0m{0}[x](y).env");
     assert_eq!(doc["findings"][2]["acceptance"]["owner"], "ann@example.org");
@@ -252,7 +265,7 @@ fn csv_rows_are_whole_and_harmless() {
     let rows: Vec<_> = text.split("\r\n").collect();
     assert_eq!(rows.len(), 1 + 16 + 1);
     for row in &rows[..17] {
-        assert_eq!(row.matches("\",\"").count(), 18, "{row}");
+        assert_eq!(row.matches("\",\"").count(), 20, "{row}");
         assert!(!row.contains("\"=") && !row.contains("\"@"), "{row}");
     }
     has(&text, &["\"'=cmd()\"", "\"stdin\"", "\"app/settings.py\",\"\",\"7\",\"10\",\"9\",\"5\""]);
@@ -378,7 +391,7 @@ fn a_working_key_never_looks_accepted_while_it_counts() {
     // Each place is accepted, yet the finding still counts: the gate overruled the comments.
     list[1].occurrences[1].suppression = list[1].occurrences[0].suppression.clone();
     for validity in
-        [Validity::NotChecked, Validity::Active { restricted: false, identity: Default::default() }]
+        [Validity::default(), Validity::Active { restricted: false, identity: Default::default() }]
     {
         list[1].validity = validity;
         let lines = render("jsonl", &list, |_| {});
@@ -422,4 +435,33 @@ fn gitlab_has_the_times_it_was_given() {
     let report: Value = serde_json::from_str(&shown("gitlab")).unwrap();
     assert_eq!(report["scan"]["start_time"], "2026-01-02T03:04:05");
     assert_eq!(report["scan"]["end_time"], "2026-01-02T03:05:07");
+}
+
+#[test]
+fn every_format_shows_a_verdict_with_its_evidence() {
+    for format in FORMATS {
+        let text = shown(format.name());
+        for part in ["403", "example", "restricted[0]", "2026-01-02T03:04:05Z", "makes and deletes keys"] {
+            // Markup has its own way with some signs.
+            let plain = text.replace("&#58;", ":").replace("&#91;", "[").replace("&#93;", "]");
+            let there = plain.replace("%5B", "[").replace("%5D", "]").contains(part);
+            assert!(there, "{} lacks {part}", format.name());
+        }
+    }
+}
+
+#[test]
+fn what_checks_say_of_themselves_is_reported() {
+    let notice = format!("host\u{1b}x takes a made-up credential; {}", secrets()[0]);
+    let checks = Checks { calls: 12, controls: 1, reads: 2, cached: 3, notices: vec![notice] };
+    let checks: &'static Checks = Box::leak(Box::new(checks));
+    for name in ["text", "json", "sarif", "markdown", "github", "gitlab"] {
+        let text = render(name, &findings(), |r| r.checks = Some(checks));
+        assert!(text.contains("takes a made-up credential"), "{name}");
+        assert!(!text.contains(&secrets()[0]) && !text.contains('\x1b'), "{name}");
+    }
+    has(
+        &render("text", &findings(), |r| r.checks = Some(checks)),
+        &["Asked providers in 12 calls, 1 control, 2 reads of rights; 3 verdicts from the cache.\n"],
+    );
 }

@@ -83,6 +83,9 @@ fn entry(view: &View<'_>, report: &Report<'_>, paint: Paint, out: &mut Vec<u8>) 
     }
     let status = f.status.as_str();
     writeln!(out, "  validity  {} · {status} · confidence {}", view.validity(), f.confidence)?;
+    if let Some(access) = view.access() {
+        writeln!(out, "  access    {access}")?;
+    }
     writeln!(out, "  next      {}", view.next())?;
     writeln!(
         out,
@@ -170,6 +173,12 @@ fn summary(report: &Report<'_>, paint: Paint, out: &mut dyn Write) -> io::Result
     writeln!(out, "Read {}.", words::read(c))?;
     if let Some(life) = report.lifecycle.filter(|l| l.remembered > 0) {
         writeln!(out, "Known from earlier sweeps: {}.", count(life.remembered, "object"))?;
+    }
+    if let Some(asked) = words::asked(report) {
+        writeln!(out, "{asked}.")?;
+    }
+    for notice in report.checks.iter().flat_map(|checks| &checks.notices) {
+        writeln!(out, "  {}", plain(&report.veil.text(notice)))?;
     }
     if c.out_of_scope() > 0 {
         writeln!(out, "Left out on purpose: {}.", count(c.out_of_scope(), "item"))?;

@@ -3,7 +3,8 @@
 use super::escape::{plain, plain_marked};
 use super::{Report, Veil};
 use crate::model::{
-    By, Finding, Held, Note, Occurrence, Provenance, RawPath, Secret, Status, Suppression, Unknown, Validity,
+    By, Finding, Held, Note, Occurrence, Provenance, RawPath, Secret, Status, Suppression, Unchecked,
+    Validity,
 };
 use memchr::memmem;
 use std::borrow::Cow;
@@ -48,8 +49,7 @@ impl<'a> View<'a> {
         let free = finding.occurrences.iter().position(|o| o.suppression.is_none());
         // A finding that counts although each of its places is accepted (the gate overruled the
         // comments, or the key is proved to work) must not look accepted anywhere.
-        let overruled = finding.status.counts()
-            && (free.is_none() || matches!(finding.validity, Validity::Active { .. }));
+        let overruled = finding.status.counts() && (free.is_none() || finding.validity.is_active());
         View { finding, lead: free.unwrap_or(0), lenient: !overruled, veil }
     }
 
@@ -198,7 +198,7 @@ impl<'a> View<'a> {
             return format!("nothing now, accepted by {}", self.accepted(s));
         }
         let at = self.docs().map(|d| format!(" at {d}")).unwrap_or_default();
-        if matches!(f.validity, Validity::Active { .. }) {
+        if f.validity.is_active() {
             return format!("it works: rotate and revoke it now{at}, then remove it here");
         }
         if f.notes.contains(&Note::DevelopmentDefault) {
@@ -207,25 +207,13 @@ impl<'a> View<'a> {
         if f.notes.contains(&Note::PublicByDesign) {
             return format!("restrict what it may do{at}; it is public by design");
         }
+        if f.validity == Validity::NotChecked(Unchecked::Canary) {
+            return "leave it: it is a trap, and somebody is told of every use".to_owned();
+        }
         if f.validity == Validity::Inactive {
             return "remove it; it no longer works".to_owned();
         }
         format!("rotate it{at} and remove it here, or allow it with 'keywheel:allow reason=...'")
-    }
-
-    /// The verdict in words, with what is known of the owner.
-    pub(super) fn validity(&self) -> String {
-        let out = match &self.finding.validity {
-            Validity::NotChecked => "not checked".to_owned(),
-            Validity::Inactive => "inactive".to_owned(),
-            Validity::Unknown(u) => format!("unknown, {}", why(*u)),
-            Validity::Active { restricted, identity } => {
-                let who: Vec<_> = identity.iter().map(|(k, v)| format!("{k} {}", self.words(v))).collect();
-                let grade = if *restricted { "active, restricted" } else { "active" };
-                if who.is_empty() { grade.to_owned() } else { format!("{grade} ({})", who.join(", ")) }
-            }
-        };
-        plain(&out).into_owned()
     }
 
     /// The notes in words.
@@ -254,27 +242,6 @@ pub(super) fn lossless(secret: &Secret) -> String {
     match std::str::from_utf8(secret.expose()) {
         Ok(text) => text.to_owned(),
         Err(_) => RawPath::new(secret.expose()).text(),
-    }
-}
-
-/// Why a verdict could not be had, as a word.
-pub(super) fn unknown(u: Unknown) -> &'static str {
-    match u {
-        Unknown::RateLimited => "rate-limited",
-        Unknown::Blocked => "blocked",
-        Unknown::Ambiguous => "ambiguous",
-        Unknown::Unreachable => "unreachable",
-        Unknown::Refused => "refused",
-    }
-}
-
-fn why(u: Unknown) -> &'static str {
-    match u {
-        Unknown::RateLimited => "the provider asked to slow down",
-        Unknown::Blocked => "something answered in the provider's place",
-        Unknown::Ambiguous => "the answer fits no expectation",
-        Unknown::Unreachable => "no answer",
-        Unknown::Refused => "the call was not made",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Plain words for numbers and for what a scan covered, shared by the formats that people read.
 
 use super::{Report, Veil};
-use crate::model::{By, Coverage, Finding, Past, Scope, Severity, SkipReason, Status, Validity};
+use crate::model::{By, Checks, Coverage, Finding, Past, Scope, Severity, SkipReason, Status, Validity};
 use std::collections::BTreeMap;
 
 /// How many findings of which kind a report holds.
@@ -21,6 +21,8 @@ pub(super) struct Tally {
     pub(super) suppressed: BTreeMap<By, u64>,
     /// Findings that were proved to work.
     pub(super) active: u64,
+    /// Findings about which somebody was asked, in vain.
+    pub(super) unknown: u64,
     /// Accepted places of findings that stand elsewhere too, and there count.
     pub(super) accepted_places: u64,
 }
@@ -32,7 +34,8 @@ impl Tally {
         for f in findings {
             *t.severity.entry(f.severity).or_default() += 1;
             t.places += f.occurrences.len() as u64;
-            t.active += u64::from(matches!(f.validity, Validity::Active { .. }));
+            t.active += u64::from(f.validity.is_active());
+            t.unknown += u64::from(matches!(f.validity, Validity::Unknown(_)));
             match &f.status {
                 Status::New | Status::Reopened => {
                     t.new += u64::from(f.status == Status::New);
@@ -80,6 +83,9 @@ impl Tally {
         }
         if self.active > 0 {
             parts.push(format!("{} proved active", self.active));
+        }
+        if self.unknown > 0 {
+            parts.push(format!("{} of unknown validity", self.unknown));
         }
         if self.accepted_places > 0 {
             parts.push(format!("{} of the new ones accepted", count(self.accepted_places, "place")));
@@ -139,7 +145,8 @@ pub(super) fn verdict(report: &Report<'_>) -> &'static str {
         (1, false) => {
             "The gate fails: findings stand at or above it. The scan is incomplete: there may be more."
         }
-        (3, _) => "The gate fails: nothing was found at or above it, but the scan is incomplete.",
+        (3, false) => "The gate fails: nothing was found at or above it, but the scan is incomplete.",
+        (3, true) => "The gate fails: nothing was proved active, but of some it is not known.",
         _ => "The run did not end as it should.",
     }
 }
@@ -155,6 +162,26 @@ pub(super) fn past<'a>(report: &Report<'a>) -> Vec<(String, &'a [Past])> {
     .into_iter()
     .filter(|(_, list)| !list.is_empty())
     .collect()
+}
+
+/// What was asked of providers, in a sentence without its full stop; `None` if nobody was to be asked.
+pub(super) fn asked(report: &Report<'_>) -> Option<String> {
+    report.checks.map(asked_of)
+}
+
+/// What was asked, in a sentence without its full stop.
+pub(super) fn asked_of(checks: &Checks) -> String {
+    let mut out = format!("Asked providers in {}", count(checks.calls, "call"));
+    if checks.controls > 0 {
+        out += &format!(", {}", count(checks.controls, "control"));
+    }
+    if checks.reads > 0 {
+        out += &format!(", {} of rights", count(checks.reads, "read"));
+    }
+    if checks.cached > 0 {
+        out += &format!("; {} from the cache", count(checks.cached, "verdict"));
+    }
+    out
 }
 
 /// The detail of a skip as a suffix, or nothing.

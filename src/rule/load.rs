@@ -1,5 +1,6 @@
 //! Rule sets: the embedded catalogue, and folders of the user beside or over it.
 
+use super::declared::{self, Declared};
 use super::kind::{Kind, Pack};
 use super::rotate::Capabilities;
 use super::schema::RuleFile;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 pub struct RuleSet {
     pack: Pack,
     refs: Vec<Arc<RuleRef>>,
+    /// Rules that are not embedded, as their files state them.
+    own: BTreeMap<String, Arc<Declared>>,
 }
 
 /// Why rules could not be loaded.
@@ -96,7 +99,7 @@ impl RuleSet {
     }
 
     fn from_pack(pack: Pack) -> Self {
-        let mut set = RuleSet { pack, refs: Vec::new() };
+        let mut set = RuleSet { pack, refs: Vec::new(), own: BTreeMap::new() };
         set.index();
         set
     }
@@ -150,6 +153,11 @@ impl RuleSet {
         Sha256::digest(bytes).into()
     }
 
+    /// A rule that is not embedded, as its file states it.
+    pub(super) fn added(&self, id: &str) -> Option<&Declared> {
+        self.own.get(id).map(Arc::as_ref)
+    }
+
     /// The index of a rule.
     pub fn position(&self, id: &str) -> Option<usize> {
         self.pack.kinds.iter().position(|k| k.id == id)
@@ -188,6 +196,7 @@ impl RuleSet {
     pub fn add_texts(&mut self, files: Vec<(PathBuf, String)>) -> Result<(), LoadError> {
         let mut added = Pack::default();
         let mut seen = std::collections::BTreeSet::new();
+        let mut own = Vec::new();
         for (path, text) in files {
             let mut file = parse(&path, &text)?;
             file.provider.file = Some(Sha256::digest(text.as_bytes()).into());
@@ -200,11 +209,13 @@ impl RuleSet {
                     });
                 }
             }
+            own.append(&mut declared::of_file(&path, &text, false));
             if let Some(f) = added.add(&file).into_iter().next() {
                 let line = line_of(&text, &f.rule);
                 return Err(LoadError::Rule { path, line, rule: f.rule, field: f.field, message: f.message });
             }
         }
+        self.own.extend(own.into_iter().map(|d| (d.rule.id.clone(), Arc::new(d))));
         self.pack.kinds.retain(|k| !seen.contains(&k.id));
         let shift = self.pack.providers.len() as u32;
         self.pack.providers.append(&mut added.providers);

@@ -2,13 +2,17 @@
 
 pub mod analyse;
 pub mod checksum;
+mod declared;
 pub mod example;
 mod kind;
 mod load;
 mod rotate;
 mod schema;
+mod table;
 
+pub use declared::Declared;
 pub use kind::{Fault, Kind, Pack};
 pub use load::{LoadError, RuleSet, capabilities, embedded_texts, line_and_column, line_of, parse};
 pub use rotate::{Can, Capabilities, CreateClass};
 pub use schema::{ChecksumMode, ChecksumUse, Context, Provider, Rule, RuleFile, With};
+pub use table::verification;

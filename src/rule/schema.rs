@@ -1,7 +1,7 @@
 //! The rule file as it is written. Unknown fields are errors.
 
 use super::rotate::Capabilities;
-use crate::call::{Revoke, Verify};
+use crate::call::{Access, Revoke, Verify};
 use crate::model::{Class, Confidence, Severity};
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,9 @@ pub struct Rule {
     /// How to tell whether it works.
     #[serde(default)]
     pub verify: Option<Verify>,
+    /// How to tell what it may do, once it is proved to work.
+    #[serde(default)]
+    pub access: Option<Access>,
     /// How to switch it off.
     #[serde(default)]
     pub revoke: Option<Revoke>,

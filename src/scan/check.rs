@@ -158,6 +158,9 @@ impl Check {
             for fault in rule.rotate.iter().flat_map(|r| r.faults()) {
                 self.fault(&rule.id, format!("rotate: {fault}"));
             }
+            if let Some(access) = &rule.access {
+                self.access(rule, access, &provider.hosts);
+            }
         }
     }
 

@@ -193,7 +193,7 @@ impl Collector {
         if blob.role != Role::New {
             let key = &self.options.key;
             let values = found.iter().filter(|f| self.reports(f));
-            let old: Vec<_> = values.map(|f| key.fingerprint(&normalised(f.secret.expose()))).collect();
+            let old: Vec<_> = values.map(|f| fingerprint(key, f.secret.expose())).collect();
             let mut state = lock(&self.state);
             return if blob.role == Role::Old { &mut state.old } else { &mut state.base }.extend(old);
         }
@@ -283,7 +283,7 @@ impl Collector {
                 suppression: self.inline(blob.bytes, &found.span),
                 versions: 1,
             };
-            let fingerprint = self.options.key.fingerprint(&normalised(value));
+            let fingerprint = fingerprint(&self.options.key, value);
             Some(Draft { found, fingerprint, occurrence })
         })
     }
@@ -347,7 +347,9 @@ impl Collector {
             also: found.also.iter().map(|&k| id(k)).collect(),
             severity: found.severity,
             confidence: found.confidence,
-            validity: Validity::NotChecked,
+            validity: Validity::default(),
+            evidence: None,
+            access: None,
             status: Status::New,
             secret: found.secret,
             notes: found.notes,
@@ -491,6 +493,11 @@ fn status(finding: &Finding, options: &Options, old: &AHashSet<Fingerprint>) -> 
         });
     }
     Status::New
+}
+
+/// The fingerprint of a secret as it stands in a text.
+pub fn fingerprint(key: &FingerprintKey, secret: &[u8]) -> Fingerprint {
+    key.fingerprint(&normalised(secret))
 }
 
 /// The form of a secret that its fingerprint is made of: key material by its bytes, whatever the

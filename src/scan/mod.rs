@@ -11,5 +11,5 @@ mod locate;
 mod traces;
 
 pub use baseline::{Allow, Baseline, BaselineError, Entry};
-pub use collect::{Collector, NearMiss, Options, Outcome};
+pub use collect::{Collector, NearMiss, Options, Outcome, fingerprint};
 pub use join::join;

@@ -7,6 +7,7 @@ mod cut;
 mod notice;
 mod rules;
 
+use super::verdict::{Proof, Rights};
 use super::view::{STDIN, View, is_stdin, via};
 use super::{Format, Report, escape};
 use crate::model::{By, Occurrence, Provenance, Severity, Suppression};
@@ -163,6 +164,10 @@ struct Properties {
     severity: &'static str,
     confidence: &'static str,
     validity: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<Proof>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<Rights>,
 }
 
 fn result<'a>(
@@ -193,6 +198,8 @@ fn result<'a>(
             severity: f.severity.as_str(),
             confidence: f.confidence.as_str(),
             validity: f.validity.as_str(),
+            evidence: view.evidence(),
+            access: view.rights(),
         },
     }
 }
@@ -237,7 +244,7 @@ fn message(view: &View<'_>, o: &Occurrence) -> String {
     // Its words are ours, and an address must stay whole, except where it quotes who accepted.
     let next = view.next();
     let next = if view.acceptance().is_some() { escape::sarif(&next) } else { next };
-    text += &format!(". Validity: {}. Next: {next}.", escape::sarif(&view.validity()));
+    text += &format!(". Validity: {}. Next: {next}.", escape::sarif(&view.verdict()));
     text
 }
 

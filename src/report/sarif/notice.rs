@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 /// Items named for one reason; their number is always given.
 const ITEMS: usize = 100;
 const CUT: &str = "results-cut";
+const CHECKS: &str = "verification";
 
 /// A descriptor for each kind of notification of this run.
 pub(super) fn descriptors(coverage: &Coverage) -> Vec<Value> {
@@ -24,7 +25,14 @@ pub(super) fn descriptors(coverage: &Coverage) -> Vec<Value> {
     };
     let what = "There are more results than a run may hold.";
     let cut = descriptor(CUT, "ResultsCut", what, "Read the report in the format 'json' or 'jsonl'.");
-    coverage.skipped.keys().map(of).chain([cut]).collect()
+    let what = "Something about the verdicts that a person should know.";
+    let checks = descriptor(
+        CHECKS,
+        "VerificationNotice",
+        what,
+        "Read the message; the verdicts concerned are unknown.",
+    );
+    coverage.skipped.keys().map(of).chain([cut, checks]).collect()
 }
 
 fn descriptor(id: &str, name: &str, what: &str, help: &str) -> Value {
@@ -48,6 +56,10 @@ pub(super) fn invocation(report: &Report<'_>, written: usize, total: usize) -> V
              The formats 'json' and 'jsonl' list all."
         );
         list.push(json!({"descriptor": {"id": CUT}, "level": "warning", "message": {"text": text}}));
+    }
+    for notice in report.checks.iter().flat_map(|checks| &checks.notices).take(ITEMS) {
+        let text = escape::sarif(&report.veil.text(notice));
+        list.push(json!({"descriptor": {"id": CHECKS}, "level": "warning", "message": {"text": text}}));
     }
     for (scope, level) in [(Scope::Failed, "warning"), (Scope::Out, "note")] {
         for (reason, n) in words::skipped(c, scope) {

@@ -19,6 +19,7 @@ fn report<'a>(findings: &'a [crate::model::Finding], coverage: &'a Coverage) -> 
         below: 0,
         coverage,
         lifecycle: None,
+        checks: None,
         veil,
         started,
         finished,

@@ -1,8 +1,12 @@
 //! Checks what a rule says about calls: templates, hosts, expectations and recorded answers.
 
 use super::Check;
-use crate::call::{self, Expect, Host, PROBES, Request, Revoke, Right, Step, Verify, holes, reserved};
-use crate::rule::Rule;
+use crate::call::{
+    self, Access, Effect, Expect, Grading, Host, Judgement, PROBES, Request, Revoke, Right, Step, Verify,
+    holes, reserved,
+};
+use crate::model::Level;
+use crate::rule::{Rule, checksum, example};
 
 impl Check {
     pub(super) fn verify(&mut self, rule: &Rule, verify: &Verify, hosts: &[String]) {
@@ -48,6 +52,12 @@ impl Check {
         if verify.replies.is_empty() {
             self.fault(&rule.id, "verify: no recorded replies");
         }
+        if let Some(control) = &verify.control {
+            let algorithm = rule.checksum.as_ref().and_then(|c| checksum::by_name(&c.algorithm));
+            if let Err(message) = example::expand(control, algorithm, 0) {
+                self.fault(&rule.id, format!("verify: control {message}"));
+            }
+        }
     }
 
     pub(super) fn revoke(&mut self, rule: &Rule, revoke: &Revoke, hosts: &[String]) {
@@ -74,6 +84,68 @@ impl Check {
         }
         if revoke.reads.iter().any(|s| s.request.method != "GET" && s.request.method != "POST") {
             self.fault(&rule.id, "revoke: reads may be GET or POST only");
+        }
+    }
+
+    pub(super) fn access(&mut self, rule: &Rule, access: &Access, hosts: &[String]) {
+        let Some(verify) = &rule.verify else {
+            return self.fault(&rule.id, "access: without verify nothing is proved to work");
+        };
+        let mut known: Vec<String> = access.capture.keys().cloned().collect();
+        let proofs = verify.replies.iter().enumerate();
+        for (n, recorded) in proofs.filter(|(_, r)| matches!(r.is, Judgement::Active | Judgement::Restricted))
+        {
+            for (name, _) in access.capture.iter().filter(|(_, c)| c.required && !c.is_in(&recorded.reply()))
+            {
+                self.fault(&rule.id, format!("access: verify.replies[{n}] holds no `{name}`"));
+            }
+        }
+        for (name, capture) in &access.capture {
+            if capture.json.is_some() == capture.header.is_some() {
+                self.fault(&rule.id, format!("access: capture `{name}` needs either `json` or `header`"));
+            }
+        }
+        let values = values(rule);
+        for (n, step) in access.reads.iter().enumerate() {
+            let at = format!("access: reads[{n}]");
+            self.step(rule, &at, step, &values, hosts);
+            if step.find.is_some() || !matches!(step.request.method.as_str(), "GET" | "POST") {
+                self.fault(&rule.id, format!("{at}: it must be a GET or POST without `find`"));
+            }
+            for (m, recorded) in step.replies.iter().enumerate().filter(|(_, r)| r.is == Effect::Done) {
+                for (name, _) in
+                    step.capture.iter().filter(|(_, c)| c.required && !c.is_in(&recorded.reply()))
+                {
+                    self.fault(&rule.id, format!("{at}: replies[{m}] holds no `{name}`"));
+                }
+            }
+            known.push(format!("read{n}"));
+            known.extend(step.capture.keys().cloned());
+        }
+        let used = access.grades.iter().flat_map(|g| g.when.keys()).chain(&access.show);
+        for name in used.filter(|name| !known.contains(name)) {
+            self.fault(&rule.id, format!("access: nothing gives `{name}`; there are {}", known.join(", ")));
+        }
+        for level in access.grades.iter().map(|g| &g.level).filter(|level| Level::from_word(level).is_none())
+        {
+            self.fault(
+                &rule.id,
+                format!("access: `{level}` is no level; there are admin, write, read, little"),
+            );
+        }
+        for (n, case) in access.cases.iter().enumerate() {
+            self.report.replies += 1;
+            let level = access.grade(&case.values).map_or("", |g| g.level.as_str());
+            if level != case.level {
+                let told = format!("access: cases[{n}] is graded `{level}`, not `{}`", case.level);
+                self.fault(&rule.id, told);
+            }
+        }
+        let tested = |grade: &Grading| {
+            access.cases.iter().any(|c| access.grade(&c.values).is_some_and(|g| std::ptr::eq(g, grade)))
+        };
+        for (n, _) in access.grades.iter().enumerate().filter(|(_, grade)| !tested(grade)) {
+            self.fault(&rule.id, format!("access: no case comes to grades[{n}]"));
         }
     }
 
