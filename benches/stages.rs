@@ -220,6 +220,7 @@ fn report(c: &mut Criterion) {
         below: 0,
         coverage: &outcome.coverage,
         lifecycle: None,
+        checks: None,
         veil: &Veil::new(&outcome.findings),
         started: Timestamp::UNIX_EPOCH,
         finished: Timestamp::UNIX_EPOCH,

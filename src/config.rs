@@ -8,12 +8,15 @@ use crate::scan::Allow;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 mod calls;
 mod trust;
+mod verify;
 
 pub use calls::{Call, SelfHosted};
 pub use trust::{May, Organisation, Refused};
+pub use verify::Verify;
 
 /// Lowest confidence that is reported unless something else is said.
 pub const MIN_CONFIDENCE: Confidence = Confidence::Medium;
@@ -40,6 +43,8 @@ pub struct Config {
     /// Endpoints in the place of a provider's hosts, by its id; in the organisation's file only.
     #[serde(default)]
     pub endpoint: BTreeMap<String, SelfHosted>,
+    /// What is asked of providers; in the organisation's file only.
+    pub verify: Option<Verify>,
 }
 
 /// The table `[hook]`: what the pre-receive hook of a server does.
@@ -216,6 +221,24 @@ pub fn size(text: &str) -> Result<u64, String> {
     };
     let n: u64 = digits.parse().map_err(|_| format!("`{text}` is no size; write 500K, 10M or 2G"))?;
     n.checked_mul(factor).ok_or_else(|| format!("`{text}` is too large"))
+}
+
+/// `4s`, `500ms`, `10m` → time.
+///
+/// # Errors
+/// Text that is no time.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let error = || format!("`{text}` is no time; write 500ms, 4s or 10m");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let n: u64 = digits.parse().map_err(|_| error())?;
+    let ms = match &text[digits.len()..] {
+        "ms" => n,
+        "" | "s" => n.saturating_mul(1000),
+        "m" => n.saturating_mul(60_000),
+        "h" => n.saturating_mul(3_600_000),
+        _ => return Err(error()),
+    };
+    Ok(Duration::from_millis(ms))
 }
 
 fn glob(text: &str) -> Result<globset::Glob, String> {

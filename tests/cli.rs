@@ -6,6 +6,8 @@
 mod hostile;
 #[path = "cli/policy.rs"]
 mod policy;
+#[path = "cli/verify.rs"]
+mod verify;
 
 use std::fs;
 use std::io::Write;

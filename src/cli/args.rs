@@ -10,8 +10,9 @@ use super::policy::PolicyArgs;
 use super::rules::RulesArgs;
 use super::scan::ScanArgs;
 use super::sweep::SweepArgs;
+use super::verify::VerifyCommand;
 use clap::{Args, Parser, Subcommand};
-use keywheel::config::size;
+use keywheel::config::{duration, size};
 use keywheel::model::{Confidence, Severity};
 use std::path::PathBuf;
 
@@ -49,6 +50,17 @@ pub(crate) enum Command {
 A sweep that is killed goes on where it was. Findings are new, known (reported by an earlier sweep), fixed
 (no ref leads to them any more) or reopened; --fail-on new counts new and reopened ones.")]
     Sweep(Box<SweepArgs>),
+    /// Ask providers whether a secret works, or the findings of a report
+    #[command(
+        after_help = "Reads one secret from standard input, never from the command line. Exit codes: 1 it works, \
+0 it does not, 3 it is not known.
+
+Examples:
+  keywheel verify < key.txt                          the rule is named by the key's look
+  keywheel verify --rule acme-key --with account=account.txt < key.txt
+  keywheel verify --report report.json --root src    every finding of a report, read from its place again"
+    )]
+    Verify(Box<VerifyCommand>),
     /// List, show and check rules
     Rules(RulesArgs),
     /// Accept what is found today, so that only new findings count
@@ -68,7 +80,7 @@ A sweep that is killed goes on where it was. Findings are new, known (reported b
 }
 
 /// Which rules, from where.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct RuleChoice {
     /// A rule file or folder beside the embedded rules; a rule with an embedded id replaces that
     #[arg(long = "rules", value_name = "PATH")]
@@ -128,21 +140,6 @@ pub(crate) struct Selection {
     /// No progress on the terminal
     #[arg(short, long)]
     pub(crate) quiet: bool,
-}
-
-/// `4s`, `500ms`, `10m` → time.
-pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
-    let error = || format!("`{text}` is no time; write 500ms, 4s or 10m");
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let n: u64 = digits.parse().map_err(|_| error())?;
-    let ms = match &text[digits.len()..] {
-        "ms" => n,
-        "" | "s" => n.saturating_mul(1000),
-        "m" => n.saturating_mul(60_000),
-        "h" => n.saturating_mul(3_600_000),
-        _ => return Err(error()),
-    };
-    Ok(std::time::Duration::from_millis(ms))
 }
 
 #[cfg(test)]

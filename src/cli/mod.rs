@@ -23,6 +23,7 @@ mod settings;
 mod signal;
 mod sweep;
 mod terminal;
+mod verify;
 mod what;
 
 use anyhow::Result;
@@ -58,7 +59,7 @@ pub(crate) fn main() -> ExitCode {
 fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
-        Command::Scan(args) => scan::run(&args),
+        Command::Scan(args) => scan::run(&args, verify::Caller::Person),
         Command::Sweep(args) => sweep::run(&args),
         Command::Rules(args) => or_closed(rules::run(&args)),
         Command::Baseline(args) => baseline::run(&args),
@@ -67,6 +68,7 @@ fn run() -> ExitCode {
         Command::Policy(args) => policy::run(&args),
         Command::Inventory(args) => inventory::run(&args),
         Command::Completions(args) => completions::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Man(args) => man::run(&args),
     };
     match result {

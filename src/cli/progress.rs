@@ -21,17 +21,21 @@ impl Progress {
 
     /// Shows files and bytes, which are asked for only when they are shown.
     pub(crate) fn draw(&mut self, counts: impl FnOnce() -> (u64, u64)) {
+        let begun = self.begun;
+        self.line(|| {
+            let (files, bytes) = counts();
+            let (mb, seconds) = (bytes as f64 / 1e6, begun.elapsed().as_secs_f64());
+            format!("scanning: {files} files, {mb:.1} MB, {:.0} MB/s", mb / seconds.max(0.001))
+        });
+    }
+
+    /// Shows a line, which is made only when it is shown.
+    pub(crate) fn line(&mut self, text: impl FnOnce() -> String) {
         if !self.wanted || self.begun.elapsed() < PATIENCE {
             return;
         }
-        let (files, bytes) = counts();
-        let (mb, seconds) = (bytes as f64 / 1e6, self.begun.elapsed().as_secs_f64());
         // A terminal that takes nothing is no reason to stop.
-        let _ = write!(
-            io::stderr(),
-            "\r\x1b[Kscanning: {files} files, {mb:.1} MB, {:.0} MB/s",
-            mb / seconds.max(0.001)
-        );
+        let _ = write!(io::stderr(), "\r\x1b[K{}", text());
         self.drawn = true;
     }
 

@@ -4,6 +4,13 @@ use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::Read;
 
+/// Fills `bytes` at random.
+pub(crate) fn fill(bytes: &mut [u8]) -> Result<()> {
+    File::open("/dev/urandom")
+        .and_then(|mut f| f.read_exact(bytes))
+        .context("cannot draw random bytes from /dev/urandom")
+}
+
 /// That many random bytes, in hexadecimal digits.
 pub(crate) fn hex(bytes: usize) -> Result<String> {
     let mut raw = vec![0; bytes];
@@ -16,10 +23,4 @@ pub(crate) fn key() -> Result<[u8; 32]> {
     let mut key = [0; 32];
     fill(&mut key)?;
     Ok(key)
-}
-
-fn fill(bytes: &mut [u8]) -> Result<()> {
-    File::open("/dev/urandom")
-        .and_then(|mut f| f.read_exact(bytes))
-        .context("cannot draw random bytes from /dev/urandom")
 }

@@ -67,9 +67,9 @@ impl Reporting {
         Ok(targets)
     }
 
-    /// Which findings fail the gate.
-    pub(crate) fn fail_on(&self, config: &Config) -> config::FailOn {
-        self.fail_on.map(Into::into).or(config.scan.fail_on).unwrap_or_default()
+    /// Which findings fail the gate: what the command line says, else `unsaid`, else the configuration.
+    pub(crate) fn fail_on(&self, config: &Config, unsaid: Option<config::FailOn>) -> config::FailOn {
+        self.fail_on.map(Into::into).or(unsaid).or(config.scan.fail_on).unwrap_or_default()
     }
 
     /// Writes a report everywhere it goes; how it looks is set here.

@@ -3,8 +3,8 @@
 use super::args::RuleChoice;
 use super::{code, settings, usage};
 use anyhow::Result;
-use clap::{Args, Subcommand};
-use keywheel::rule::checksum;
+use clap::{Args, Subcommand, ValueEnum};
+use keywheel::rule::{self, checksum};
 use keywheel::scan::check;
 use std::io::Write;
 use std::path::PathBuf;
@@ -24,6 +24,9 @@ pub(crate) enum RulesCommand {
         /// The checksum algorithms instead
         #[arg(long)]
         checksums: bool,
+        /// One line a rule, or the table of what is checked and how
+        #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Listing,
     },
     /// Everything about a rule, and the provider's file
     Show {
@@ -39,6 +42,13 @@ pub(crate) enum RulesCommand {
     },
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Listing {
+    #[default]
+    Text,
+    Markdown,
+}
+
 pub(crate) fn run(args: &RulesArgs) -> Result<u8> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     match &args.command {
@@ -48,6 +58,10 @@ pub(crate) fn run(args: &RulesArgs) -> Result<u8> {
                     if c.proved() { "reproduced on published samples" } else { "from its description" };
                 writeln!(out, "{:<32} {proved}", c.name())?;
             }
+        }
+        RulesCommand::List { rules, format: Listing::Markdown, .. } => {
+            let rules = settings::rules(&rules.rule_paths, &rules.only)?;
+            out.write_all(rule::verification(&rules).as_bytes())?;
         }
         RulesCommand::List { rules, .. } => {
             let rules = settings::rules(&rules.rule_paths, &rules.only)?;

@@ -4,10 +4,12 @@ use super::args::Selection;
 use super::reporting::Reporting;
 use super::session::Pass;
 use super::settings::Settings;
+use super::verify::{Caller, VerifyArgs};
 use super::what::What;
 use super::{gate, output, session, terminal};
 use anyhow::Result;
 use clap::Args;
+use keywheel::config;
 use keywheel::report::{Report, Veil};
 use keywheel::scan::{Collector, Outcome};
 use keywheel::source;
@@ -20,35 +22,53 @@ pub(crate) struct ScanArgs {
     #[command(flatten)]
     pub(crate) what: What,
     #[command(flatten)]
+    pub(crate) verify: VerifyArgs,
+    #[command(flatten)]
     reporting: Reporting,
     /// Tell on standard error what came near and what dropped it
     #[arg(long)]
     explain: bool,
 }
 
-pub(crate) fn run(args: &ScanArgs) -> Result<u8> {
-    report(args, session::run)
+pub(crate) fn run(args: &ScanArgs, caller: Caller) -> Result<u8> {
+    report(args, caller, session::run)
 }
 
 /// Scans what `feed` pushes, and reports.
 pub(crate) fn run_with(
     args: &ScanArgs,
+    caller: Caller,
     feed: impl FnOnce(&source::Options, &Collector) -> Result<()>,
 ) -> Result<u8> {
-    report(args, |settings| session::run_with(settings, feed))
+    report(args, caller, |settings| session::run_with(settings, feed))
 }
 
-fn report(args: &ScanArgs, scan: impl FnOnce(Settings) -> Result<Pass>) -> Result<u8> {
+fn report(args: &ScanArgs, caller: Caller, scan: impl FnOnce(Settings) -> Result<Pass>) -> Result<u8> {
     let targets = args.reporting.targets()?;
     let mut settings = Settings::new(&args.selection)?;
     settings.load_baseline()?;
     settings.options.explain = args.explain;
     settings.what = args.what.clone();
     output::check(&targets)?;
-    let fail_on = args.reporting.fail_on(&settings.config);
-    let pass = scan(settings)?;
+    let policy = args.verify.policy(&settings.config, caller)?;
+    let only = policy.as_ref().filter(|p| p.only_active).map(|_| config::FailOn::Active);
+    let fail_on = args.reporting.fail_on(&settings.config, only);
+    if policy.is_none() && fail_on == config::FailOn::Active {
+        output::tell(
+            "the gate counts what is proved to work, and nothing is: pass --verify to have it proved",
+        );
+    }
+    let (rules, config, quiet) = (settings.detector.rules().clone(), settings.config.clone(), settings.quiet);
+    let mut pass = scan(settings)?;
+    if let Some(policy) = &policy {
+        pass.verify(&rules, &config, policy, quiet)?;
+    }
+    let gate = gate::exit_code(&pass.outcome.findings, &pass.outcome.coverage, fail_on);
+    // What is hidden has been weighed before.
+    if policy.is_some_and(|p| p.only_active) {
+        pass.keep_active();
+    }
     let outcome = pass.outcome;
-    let gate = gate::exit_code(&outcome.findings, &outcome.coverage, fail_on);
     if args.explain {
         // A closed standard error must not cost the report.
         let _ = explain(&outcome, &pass.veil);
@@ -58,6 +78,7 @@ fn report(args: &ScanArgs, scan: impl FnOnce(Settings) -> Result<Pass>) -> Resul
         below: pass.below,
         coverage: &outcome.coverage,
         lifecycle: None,
+        checks: pass.checks.as_ref(),
         veil: &pass.veil,
         started: pass.times.0,
         finished: pass.times.1,

@@ -1,12 +1,15 @@
 //! One pass over the sources, with progress and signals.
 
 use super::settings::Settings;
+use super::verify::{self, Policy};
 use super::what::What;
-use super::{progress::Progress, signal};
+use super::{gate, progress::Progress, signal};
 use anyhow::Result;
 use jiff::Timestamp;
-use keywheel::model::{Provenance, RawPath, Sink, SkipReason, Skipped};
+use keywheel::config::Config;
+use keywheel::model::{Checks, Provenance, RawPath, Sink, SkipReason, Skipped};
 use keywheel::report::Veil;
+use keywheel::rule::RuleSet;
 use keywheel::scan::{Collector, Outcome};
 use keywheel::source;
 use std::path::Path;
@@ -22,6 +25,8 @@ pub(crate) struct Pass {
     pub(crate) outcome: Outcome,
     /// Hides all findings, those below the floors included.
     pub(crate) veil: Veil,
+    /// What was asked of providers, if anything was.
+    pub(crate) checks: Option<Checks>,
     /// When it began and ended.
     pub(crate) times: (Timestamp, Timestamp),
     /// Findings below the floors.
@@ -54,7 +59,46 @@ pub(crate) fn run_with(
     let veil = Veil::new(&outcome.findings);
     outcome.findings.retain(|f| f.confidence >= confidence && f.severity >= severity);
     let below = (all - outcome.findings.len()) as u64;
-    Ok(Pass { outcome, veil, times: (started, Timestamp::now()), below, signal: signal::caught() })
+    Ok(Pass {
+        outcome,
+        veil,
+        checks: None,
+        times: (started, Timestamp::now()),
+        below,
+        signal: signal::caught(),
+    })
+}
+
+impl Pass {
+    /// Asks providers about what was found, unless a signal has ended the run.
+    pub(crate) fn verify(
+        &mut self,
+        rules: &RuleSet,
+        config: &Config,
+        policy: &Policy,
+        quiet: bool,
+    ) -> Result<()> {
+        if self.signal.is_none() {
+            let checks = verify::check(&mut self.outcome.findings, rules, config, policy, quiet)?;
+            self.checks = Some(checks);
+            self.signal = signal::caught();
+            self.times.1 = Timestamp::now();
+        }
+        Ok(())
+    }
+
+    /// Leaves only what is proved to work, and says what that hides.
+    pub(crate) fn keep_active(&mut self) {
+        let all = &mut self.outcome.findings;
+        let (before, open) = (all.len(), all.iter().filter(|f| gate::is_open(f)).count());
+        all.retain(|f| f.validity.is_active());
+        let hidden = before - all.len();
+        if let Some(checks) = self.checks.as_mut().filter(|_| hidden > 0) {
+            checks.notices.push(format!(
+                "not listed: findings that are not proved to work: {hidden}, of which it is not known of {open}"
+            ));
+        }
+    }
 }
 
 /// Does `work` while signals are watched and progress is drawn. A signal stops the collector, and so

@@ -73,6 +73,7 @@ fn the_schema_names_what_the_reader_takes() {
         ("[organisation]", "/properties/organisation"),
         ("[call]", "/properties/call"),
         ("[endpoint.acme]", "/properties/endpoint/additionalProperties"),
+        ("[verify]", "/properties/verify"),
     ] {
         let node = schema.pointer(at).unwrap();
         let names: BTreeSet<String> = node["properties"].as_object().unwrap().keys().cloned().collect();
@@ -236,4 +237,18 @@ fn a_repository_says_nothing_of_where_calls_go() {
         let expected = format!("`{key}` stands only in the organisation's file");
         assert!(error.message.contains(&expected) && error.line == 2, "{error}");
     }
+}
+
+#[test]
+fn only_the_organisation_speaks_of_calls() {
+    let text = "[verify]\nenabled = true\nnever = ['acme']\nhosts = ['api.acme.example']\nbudget = '90s'\n";
+    let verify = Config::parse(Path::new("org.toml"), text).unwrap().verify.unwrap();
+    assert!(verify.enabled && !verify.hooks && verify.never == ["acme"]);
+    assert_eq!(verify.budget, Some(std::time::Duration::from_secs(90)));
+    let told = Config::parse_repository(Path::new("keywheel.toml"), text).unwrap_err().to_string();
+    assert!(told.starts_with("keywheel.toml:1:2: `verify` stands only"), "{told}");
+    assert!(fault("[verify]\nbudget = 'soon'").contains("`soon` is no time"));
+    // Nothing of a repository's file changes it.
+    let (config, _) = under(text, "[scan]\nmin-severity = 'low'");
+    assert!(config.verify.unwrap().enabled);
 }

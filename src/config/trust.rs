@@ -81,6 +81,7 @@ impl Config {
             ("organisation", config.organisation.is_some()),
             ("call", config.call.is_some()),
             ("endpoint", !config.endpoint.is_empty()),
+            ("verify", config.verify.is_some()),
         ];
         if let Some((key, _)) = foreign.into_iter().find(|(_, there)| *there) {
             let (line, column) = place(text, &[key]);

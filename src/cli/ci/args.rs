@@ -1,10 +1,11 @@
 //! The command lines of `keywheel ci`.
 
 use super::plan::Wanted;
-use crate::cli::args::{Selection, duration};
+use crate::cli::args::Selection;
 use crate::cli::reporting::FailOn;
+use crate::cli::verify::VerifyArgs;
 use clap::{Args, Subcommand};
-use keywheel::config::size;
+use keywheel::config::{duration, size};
 use keywheel::model::{Confidence, Severity};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -97,6 +98,8 @@ pub(super) struct Common {
     /// Exit 0 whatever is found or missed
     #[arg(long)]
     pub(super) exit_zero: bool,
+    #[command(flatten)]
+    pub(super) verify: VerifyArgs,
     /// Do not open archives
     #[arg(long)]
     no_archives: bool,

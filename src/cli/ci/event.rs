@@ -41,7 +41,26 @@ pub(super) fn choose(event: &Event<'_>, wish: Wish) -> Choice {
             .is_some_and(|name| event.reference.strip_prefix("refs/heads/") == Some(name)),
     };
     let plan = plan(event, wish).unwrap_or_else(|refusal| refusal);
-    Choice { plan, default_branch, on_default }
+    Choice { plan, default_branch, on_default, foreign: is_foreign(event) }
+}
+
+/// Whether a stranger may have written what the event brings. What the payload does not say is taken for it.
+fn is_foreign(event: &Event<'_>) -> bool {
+    match event.name {
+        "push"
+        | "merge_group"
+        | "schedule"
+        | "workflow_dispatch"
+        | "repository_dispatch"
+        | "release"
+        | "create"
+        | "delete" => false,
+        "pull_request" | "pull_request_target" | "pull_request_review" | "pull_request_review_comment" => {
+            let of = |side| text(event.payload, &["pull_request", side, "repo", "full_name"]);
+            of("head").is_none() || of("head") != of("base")
+        }
+        _ => true,
+    }
 }
 
 fn plan(event: &Event<'_>, wish: Wish) -> Result<Plan, Plan> {

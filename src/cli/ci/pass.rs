@@ -9,8 +9,10 @@ use super::{feed, unread};
 use crate::cli::gate;
 use crate::cli::session::{self, Pass};
 use crate::cli::settings::{Settings, chosen};
+use crate::cli::verify::Caller;
 use anyhow::Result;
-use keywheel::model::{Status, Validity};
+use keywheel::config::FailOn;
+use keywheel::model::Status;
 use keywheel::report::Report;
 use keywheel::source::git::{Repository, Surroundings};
 
@@ -53,13 +55,23 @@ pub(super) fn scan(args: &Common, choice: &Choice, cure: &str) -> Result<Done> {
     settings.files.gitignore = false;
     settings.options.inline_allow = inline_allow;
     settings.accept(trusted.baseline.unwrap_or_default())?;
-    let fail_on = args.fail_on.map(Into::into).or(settings.config.scan.fail_on).unwrap_or_default();
+    let caller = if choice.foreign { Caller::Stranger } else { Caller::Person };
+    let policy = args.verify.policy(&settings.config, caller)?;
+    let only = policy.as_ref().filter(|p| p.only_active).map(|_| FailOn::Active);
+    let fail_on = args.fail_on.map(Into::into).or(only).or(settings.config.scan.fail_on).unwrap_or_default();
+    let (rules, config) = (settings.detector.rules().clone(), settings.config.clone());
     let mut commits = 0;
-    let pass = session::run_with(settings, |files, collector| {
+    let mut pass = session::run_with(settings, |files, collector| {
         commits = feed::push(&mut repository, &work, &args.repository, files, collector)?;
         Ok(())
     })?;
+    if let Some(policy) = &policy {
+        pass.verify(&rules, &config, policy, true)?;
+    }
     let gate = gate::exit_code(&pass.outcome.findings, &pass.outcome.coverage, fail_on);
+    if policy.is_some_and(|p| p.only_active) {
+        pass.keep_active();
+    }
     Ok(Done { exit_code: pass.signal.unwrap_or(gate), pass, commits, notes, proposed })
 }
 
@@ -71,6 +83,7 @@ impl Done {
             below: self.pass.below,
             coverage: &self.pass.outcome.coverage,
             lifecycle: None,
+            checks: self.pass.checks.as_ref(),
             veil: &self.pass.veil,
             started: self.pass.times.0,
             finished: self.pass.times.1,
@@ -93,7 +106,6 @@ impl Done {
 
     /// Findings that were proved to work.
     pub(super) fn active_findings(&self) -> usize {
-        let active = |v: &Validity| matches!(v, Validity::Active { .. });
-        self.pass.outcome.findings.iter().filter(|f| active(&f.validity)).count()
+        self.pass.outcome.findings.iter().filter(|f| f.validity.is_active()).count()
     }
 }

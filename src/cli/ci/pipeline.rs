@@ -11,7 +11,29 @@ pub(super) fn choose(var: &dyn Fn(&str) -> Option<String>, wanted: Wanted) -> Ch
     let default_branch = var("CI_DEFAULT_BRANCH");
     let on_default = default_branch.is_some() && var("CI_COMMIT_BRANCH") == default_branch;
     let plan = wanted.plan().unwrap_or_else(|| plan(&var).unwrap_or_else(|refusal| refusal));
-    Choice { plan, default_branch, on_default }
+    let foreign = is_foreign(&var);
+    Choice { plan, default_branch, on_default, foreign }
+}
+
+/// Whether a stranger may have written what the pipeline brings: a merge request from another project, or a pull
+/// request from another repository. What the variables do not say is taken for it.
+fn is_foreign(var: &dyn Fn(&str) -> Option<String>) -> bool {
+    let differ = |a: &str, b: &str| var(a).is_none() || var(a) != var(b);
+    if var("CI_MERGE_REQUEST_IID").is_some() || var("CI_MERGE_REQUEST_DIFF_BASE_SHA").is_some() {
+        return differ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID");
+    }
+    if var("CI_EXTERNAL_PULL_REQUEST_IID").is_some()
+        || var("CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_SHA").is_some()
+    {
+        return differ(
+            "CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY",
+            "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY",
+        );
+    }
+    matches!(
+        var("CI_PIPELINE_SOURCE").as_deref(),
+        None | Some("merge_request_event" | "external_pull_request_event")
+    )
 }
 
 fn plan(var: &dyn Fn(&str) -> Option<String>) -> Result<Plan, Plan> {
@@ -148,6 +170,37 @@ mod tests {
         }
         let asked = choose(&|_| None, Wanted::History).plan;
         assert_eq!(asked, Plan::History);
+    }
+
+    #[test]
+    fn strangers() {
+        let foreign = |vars: &[(&str, &str)]| chosen(vars).foreign;
+        let request = [("CI_PIPELINE_SOURCE", "merge_request_event"), ("CI_MERGE_REQUEST_IID", "1")];
+        let of = |source, target| {
+            [
+                request[0],
+                request[1],
+                ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", source),
+                ("CI_MERGE_REQUEST_PROJECT_ID", target),
+            ]
+        };
+        assert!(!foreign(&of("7", "7")));
+        assert!(foreign(&of("8", "7")) && foreign(&request) && foreign(&of("", "")) && foreign(&[]));
+        let pull = |source| {
+            [
+                ("CI_PIPELINE_SOURCE", "external_pull_request_event"),
+                ("CI_EXTERNAL_PULL_REQUEST_IID", "1"),
+                ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", source),
+                ("CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY", "acme/app"),
+            ]
+        };
+        assert!(!foreign(&pull("acme/app")) && foreign(&pull("stranger/app")));
+        assert!(
+            !foreign(&[("CI_PIPELINE_SOURCE", "push")]) && !foreign(&[("CI_PIPELINE_SOURCE", "schedule")])
+        );
+        // The pipeline of a child has a source of its own, and the variables of the request that began it.
+        let child = [("CI_PIPELINE_SOURCE", "parent_pipeline"), ("CI_MERGE_REQUEST_IID", "1")];
+        assert!(foreign(&child));
     }
 
     #[test]

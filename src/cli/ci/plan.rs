@@ -59,6 +59,9 @@ pub(super) struct Choice {
     pub(super) default_branch: Option<String>,
     /// Whether the event is about that branch itself.
     pub(super) on_default: bool,
+    /// Whether what is scanned may come from somebody who may not write to the repository: nothing of it is sent
+    /// to anyone.
+    pub(super) foreign: bool,
 }
 
 impl Choice {
@@ -158,7 +161,7 @@ mod tests {
     }
 
     fn needs(plan: Plan, branch: &str, on_default: bool) -> String {
-        let choice = Choice { plan, default_branch: Some(branch.to_owned()), on_default };
+        let choice = Choice { plan, default_branch: Some(branch.to_owned()), on_default, foreign: false };
         choice
             .needs()
             .expect("because it is scanned")
@@ -183,7 +186,7 @@ mod tests {
             assert_eq!(needs(Plan::Tree, odd, false), "", "{odd}");
         }
         let refused = Plan::Refused { why: "no".to_owned(), cure: "do" };
-        let choice = Choice { plan: refused, default_branch: None, on_default: false };
+        let choice = Choice { plan: refused, default_branch: None, on_default: false, foreign: false };
         assert_eq!(choice.needs(), Err("no; do".to_owned()));
     }
 }

@@ -7,6 +7,7 @@ mod receive;
 mod remote;
 
 use super::scan::{self, ScanArgs};
+use super::verify::Caller;
 use super::{code, output, usage};
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -51,7 +52,7 @@ pub(crate) fn run(args: HookArgs) -> Result<u8> {
 
 fn pre_commit(mut args: ScanArgs) -> Result<u8> {
     args.what.staged = true;
-    let code = scan::run(&args)?;
+    let code = scan::run(&args, Caller::Hook)?;
     match code {
         code::FINDINGS => output::tell(
             "not committed: take the secret out and `git add` the file again, or accept it (a comment \

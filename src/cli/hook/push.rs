@@ -1,6 +1,7 @@
 //! `keywheel hook pre-push`: what the remote does not have yet.
 
 use crate::cli::scan::{self, ScanArgs};
+use crate::cli::verify::Caller;
 use crate::cli::what::counted;
 use crate::cli::{code, output, usage};
 use anyhow::Result;
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &PushArgs) -> Result<u8> {
     }
     let path = Path::new(".");
     let around = args.scan.0.what.around(path);
-    let code = scan::run_with(&args.scan.0, |files, sink| {
+    let code = scan::run_with(&args.scan.0, Caller::Hook, |files, sink| {
         let read = || -> Result<(), SourceError> {
             let repository = Repository::open(path, &around)?;
             let range = range(&repository, &updates, &args.remote, &args.url);

@@ -55,7 +55,7 @@ pub(super) fn place(finding: &Finding, o: &Occurrence, veil: &Veil) -> String {
 /// The findings that count for the gate.
 pub(super) fn counting(findings: &[Finding], fail_on: FailOn) -> Vec<&Finding> {
     let counts = |f: &&Finding| {
-        gate::exit_code(std::slice::from_ref(*f), &Coverage::default(), fail_on) != code::CLEAN
+        gate::exit_code(std::slice::from_ref(*f), &Coverage::default(), fail_on) == code::FINDINGS
     };
     findings.iter().filter(counts).collect()
 }

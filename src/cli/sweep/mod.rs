@@ -35,7 +35,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<u8> {
     let mut settings = Settings::new(&args.selection)?;
     settings.load_baseline()?;
     output::check(&targets)?;
-    let fail_on = args.reporting.fail_on(&settings.config);
+    let fail_on = args.reporting.fail_on(&settings.config, None);
     let paths = settings.paths.clone();
     if paths.iter().any(|p| p.as_os_str() == "-") {
         return Err(usage("standard input is no repository; name the path of one"));
@@ -59,6 +59,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<u8> {
         below,
         coverage: &outcome.coverage,
         lifecycle: Some(&lifecycle),
+        checks: None,
         veil: &veil,
         started,
         finished: Timestamp::now(),

@@ -132,3 +132,25 @@ fn the_default_branch_is_told_from_others() {
     assert_eq!(told("schedule", json!({}), MAIN), (None, true));
     assert_eq!(told("push", json!({}), MAIN), (None, false));
 }
+
+#[test]
+fn strangers_are_those_who_do_not_write_to_the_repository() {
+    let foreign = |name: &str, payload: &Value| chosen(name, payload, Wish::default()).foreign;
+    let mut own = pull_payload();
+    own["pull_request"]["base"]["repo"] = json!({"full_name": "acme/app"});
+    assert!(foreign("pull_request", &own), "a head without a repository was deleted with its fork");
+    own["pull_request"]["head"]["repo"] = json!({"full_name": "acme/app"});
+    let mut fork = own.clone();
+    fork["pull_request"]["head"]["repo"]["full_name"] = json!("stranger/app");
+    for event in ["pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment"]
+    {
+        assert!(!foreign(event, &own) && foreign(event, &fork), "{event}");
+        assert!(foreign(event, &json!({})), "{event}");
+    }
+    for event in ["push", "schedule", "merge_group", "release"] {
+        assert!(!foreign(event, &json!({})), "{event}");
+    }
+    for event in ["workflow_run", "issue_comment", "fork"] {
+        assert!(foreign(event, &own), "{event}");
+    }
+}

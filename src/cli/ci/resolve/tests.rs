@@ -44,7 +44,7 @@ fn fake(commits: &[(char, &[char])]) -> Fake {
 }
 
 fn choice(plan: Plan) -> Choice {
-    Choice { plan, default_branch: Some("main".to_owned()), on_default: false }
+    Choice { plan, default_branch: Some("main".to_owned()), on_default: false, foreign: false }
 }
 
 fn fork(merge: Option<char>) -> Choice {
@@ -151,7 +151,7 @@ fn whole_scans_trust_the_default_branch_alone() {
     assert_eq!(tree.notes.len(), 1);
     known.names.insert("refs/heads/main", id('d'));
     assert_eq!(done(&choice(Plan::History), &known).trusted, Some(id('d')));
-    let scheduled = Choice { on_default: true, default_branch: None, plan: Plan::History };
+    let scheduled = Choice { on_default: true, default_branch: None, plan: Plan::History, foreign: false };
     let scheduled = done(&scheduled, &known);
     assert_eq!((scheduled.trusted, scheduled.proposing), (Some(id('b')), None));
 }
