@@ -162,7 +162,7 @@ fn openssh(line: &str) -> Option<[u8; 32]> {
 /// Standard base64 with padding; `None` for anything else.
 fn unbase64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
-    if text.len() % 4 != 0 || text.len() - digits.len() > 2 {
+    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 {
         return None;
     }
     let (mut out, mut word, mut bits) = (Vec::with_capacity(digits.len()), 0u32, 0);
