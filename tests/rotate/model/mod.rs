@@ -202,7 +202,9 @@ fn each_seeded_defect_is_caught() {
         // Two at once can do many kinds of harm; any of them shows it.
         (Defect::IgnoresLeases, Class::E, &[WORKING, EXPORTED, NONE_LEFT, UNUSED, DEAD]),
     ] {
-        let model = Rotating { class, emergency, faults: 2, persons: 0, defect: Some(defect) };
+        // One lease that runs out is enough for the last, whose states are many.
+        let faults = if defect == Defect::IgnoresLeases { 1 } else { 2 };
+        let model = Rotating { class, emergency, faults, persons: 0, defect: Some(defect) };
         let checker = model.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
         let caught: Vec<_> = checker.discoveries().into_keys().collect();
         assert!(caught.iter().any(|name| names.contains(name)), "{defect:?} is not caught: {caught:?}");
