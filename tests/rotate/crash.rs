@@ -206,7 +206,7 @@ fn a_kill_around_every_commit_loses_nothing() {
             let spec = Spec::new(class, manner);
             let last = commits(&spec);
             let stride = if full() { 1 } else { 17 };
-            for n in (1..=last).filter(|n| (n + c as u64 * 3 + m as u64 * 7) % stride == 0) {
+            for n in (1..=last).filter(|n| (n + c as u64 * 3 + m as u64 * 7).is_multiple_of(stride)) {
                 for point in [Point::Before, Point::After] {
                     // The workers that follow are killed too, soon after they take over.
                     let again = [(Point::After, 1 + n % 5), (Point::Before, 2 + n % 3)];

@@ -41,7 +41,7 @@ fn each_fault_at_each_call_ends_well() {
             for fault in FAULTS {
                 // The stores see at most twenty calls. The sample takes a different part for each.
                 let skip = if full() { 1 } else { 5 };
-                for n in (1..=calls + 20).filter(|n| (n + m as u64) % skip == 0) {
+                for n in (1..=calls + 20).filter(|n| (n + m as u64).is_multiple_of(skip)) {
                     let mut spec = spec.clone();
                     if n <= calls {
                         spec.provider.at.insert(n, fault);

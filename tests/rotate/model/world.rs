@@ -398,10 +398,12 @@ impl World {
             return;
         }
         let Ok(mut r) = apply(&self.r, event, self.now) else { return };
-        if defect == Some(Defect::SkipsAStore) && r.phase != keywheel::rotate::machine::Phase::Preflight {
-            if let (Some(place), true) = (r.places.get_mut(1), r.new.is_some()) {
-                (place.holds, place.seen) = (keywheel::rotate::machine::Holds::New, true);
-            }
+        if defect == Some(Defect::SkipsAStore)
+            && r.phase != keywheel::rotate::machine::Phase::Preflight
+            && r.new.is_some()
+            && let Some(place) = r.places.get_mut(1)
+        {
+            (place.holds, place.seen) = (keywheel::rotate::machine::Holds::New, true);
         }
         self.r = r;
         if let (Some(value), Event::Outcome(_) | Event::Found(_)) = (value, event) {
