@@ -29,6 +29,8 @@ impl Failpoint for At {
     fn reached(&self, point: Point, n: u64) {
         if (point, n) == (self.point, self.n) {
             kill_process(getpid(), self.signal).unwrap();
+            // A stop may reach another thread first: this one waits for it here.
+            std::thread::sleep(Duration::from_millis(300));
         }
     }
 }

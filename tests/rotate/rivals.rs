@@ -71,7 +71,7 @@ fn a_worker_stopped_beyond_its_lease_sends_nothing_afterwards() {
             outside.clock.move_to(outside.clock.now() + Span::seconds(600)).unwrap();
             let before = outside.provider.look().unwrap().calls();
             let mut second = order(&folder, &spec, "w2").spawn();
-            std::thread::sleep(Duration::from_millis(60));
+            std::thread::sleep(Duration::from_millis(150));
             assert_eq!(outside.provider.look().unwrap().calls(), before, "{class:?} at {n}");
             assert!(second.try_wait().unwrap().is_none());
             let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
