@@ -5,6 +5,7 @@
 //! - [`machine`] decides: two pure functions, without any input or output.
 //! - [`journal`] remembers: every change is one transaction, sealed and audited.
 //! - [`engine`] acts: one step a call, one change a step, announced before and written down after.
+//! - [`store`] puts keys where they are read.
 //! - [`double`] stands in for providers and stores, in rehearsals and tests.
 
 pub mod audit;
@@ -17,6 +18,7 @@ pub mod machine;
 pub mod policy;
 pub mod schedule;
 pub mod seal;
+pub mod store;
 pub mod time;
 
 pub use engine::{Engine, EngineError, Progress, Provider, Store};

@@ -1,0 +1,95 @@
+//! A file in which one value is a key. Only that value changes. A reader sees the old file or the new one,
+//! whatever ends the process in between.
+
+mod folder;
+
+use super::form::{Form, FormError};
+use super::{Doors, FileSpec, OpenError, Place};
+use crate::model::Secret;
+use crate::rotate::engine::{Call, Content, Store, StoreError};
+use folder::{Folder, Opened};
+use std::path::{Component, PathBuf};
+use std::sync::Arc;
+
+/// The store.
+pub(super) struct FileStore {
+    path: PathBuf,
+    field: String,
+    form: Form,
+    doors: Arc<dyn Doors>,
+    /// Called before each step of a replacement, by its number; tests end the process there.
+    step: fn(u8),
+}
+
+impl FileStore {
+    pub(super) fn new(spec: &FileSpec, place: &Place, doors: Arc<dyn Doors>) -> Result<Self, OpenError> {
+        let wrong = |why| OpenError::Place { path: place.path.clone(), why };
+        let path = PathBuf::from(&place.path);
+        let plain = path.components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)));
+        if !path.is_absolute() || !plain || path.file_name().is_none() {
+            return Err(wrong("a file is named by its absolute path, without `..`"));
+        }
+        let field = place.field.clone().filter(|f| !f.is_empty());
+        let field = field.ok_or(wrong("say which variable or pointer in `field`"))?;
+        let form = spec.form.unwrap_or_else(|| Form::of(&path));
+        Ok(FileStore { path, field, form, doors, step: |_| {} })
+    }
+
+    fn version(&self, opened: &Opened) -> String {
+        self.doors.mark(opened.text.as_bytes())
+    }
+
+    /// Reads, compares and writes under the folder's lock.
+    fn put(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
+        match self.doors.tracked(&self.path) {
+            Ok(false) => {}
+            Ok(true) => {
+                let why = "git tracks the file, and a key would go into the history; take it out of the repository first";
+                return Err(StoreError::Refused(why.to_owned()));
+            }
+            Err(why) => {
+                return Err(StoreError::Refused(format!("whether git tracks the file is not known: {why}")));
+            }
+        }
+        let folder = Folder::lock(&self.path, call.deadline)?;
+        let old = folder.open()?.ok_or_else(|| StoreError::Refused("the file is not there".to_owned()))?;
+        if self.version(&old) != expect {
+            return Err(StoreError::Conflict);
+        }
+        let new = self.form.set(&old.text, &self.field, value).map_err(unclear)?;
+        folder.replace(&old, &new, self.step)?;
+        Ok(self.doors.mark(new.as_bytes()))
+    }
+}
+
+fn unclear(e: FormError) -> StoreError {
+    StoreError::Refused(e.to_string())
+}
+
+impl Store for FileStore {
+    fn read(&self, call: Call) -> Result<Content, StoreError> {
+        // Under the lock, so that what a killed writer left behind is told from what one is just writing.
+        let folder = Folder::lock(&self.path, call.deadline)?;
+        folder.tidy()?;
+        let Some(opened) = folder.open()? else {
+            return Ok(Content { version: self.doors.mark(b""), ..Content::default() });
+        };
+        let spot = self.form.find(&opened.text, &self.field).map_err(unclear)?;
+        Ok(Content { current: spot.map(|s| s.value), pending: None, version: self.version(&opened) })
+    }
+
+    fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
+        self.put(call, value, expect)
+    }
+
+    fn promote(&self, _: Call, _: &str) -> Result<String, StoreError> {
+        Err(StoreError::Refused("a file has nothing pending".to_owned()))
+    }
+
+    fn restore(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
+        self.put(call, value, expect)
+    }
+}
+
+#[cfg(test)]
+mod tests;
