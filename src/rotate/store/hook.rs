@@ -1,8 +1,9 @@
 //! A program of the organisation as a store.
 //!
-//! It gets one JSON object on standard input: `verb` (`read`, `write`, `promote`, `restore`), `lineage`, `path` and
-//! `field` of the place, and with changes `version`, which must still be there, and `value`. It prints one JSON
-//! object: `version`, after a read also `current` and `pending` where they can be given. Exit codes: 0 done, 10 the
+//! It gets one JSON object on standard input: `version` (of this protocol: 1), `verb` (`read`, `write`, `promote`,
+//! `restore`), `lineage`, `path` and `field` of the place, and with changes `expect`, the version that must still be
+//! there, and `value`. It prints one JSON object: `version`, a text that names what is there now, and after a read also
+//! `current` and `pending` where they can be given. Exit codes: 0 done, 10 the
 //! version is another and nothing was changed, 11 try later, nothing was changed, 12 refused, nothing was changed;
 //! all else proves nothing.
 
@@ -46,6 +47,7 @@ impl HookStore {
             input.push_str(mark);
             [json::spell(name).as_str(), ":", text].iter().for_each(|part| input.push_str(part));
         };
+        put("version", "1");
         put("verb", &json::spell(verb));
         put("lineage", &json::spell(&self.place.lineage));
         put("path", &json::spell(&self.place.path));
@@ -53,7 +55,7 @@ impl HookStore {
             put("field", &json::spell(field));
         }
         if let Some(expect) = expect {
-            put("version", &json::spell(expect));
+            put("expect", &json::spell(expect));
         }
         if let Some(value) = value {
             put("value", &quoted(value)?);

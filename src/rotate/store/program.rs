@@ -1,7 +1,7 @@
 //! Starting a program of the organisation: the one place of the library where a process begins.
 //!
-//! The program gets one input and a bound on time. It gets nothing of our environment, no open file, and nothing in
-//! its arguments but what the organisation's file says. What it prints is read where an answer is wanted, and is
+//! The program gets one input and a bound on time. It gets nothing of our environment, no file that we opened, and
+//! nothing in its arguments but what the organisation's file says. What it prints is read where an answer is wanted, and is
 //! never shown.
 
 use crate::model::Secret;
