@@ -3,7 +3,7 @@
 use keywheel::call::{CallError, Prepared, Reply, Transport};
 use keywheel::model::Secret;
 use keywheel::rotate::engine::Call;
-use keywheel::rotate::store::{AwsCredential, Doors, Server};
+use keywheel::rotate::store::{Doors, Server};
 use keywheel::rotate::time::Moment;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -81,12 +81,6 @@ impl Doors for World {
     }
     fn tracked(&self, _: &Path) -> Result<bool, String> {
         Ok(false)
-    }
-    fn sign(&self, request: &mut Prepared, key: &AwsCredential, at: &str, of: &str) -> Result<(), String> {
-        let id = String::from_utf8(key.id.expose().to_vec()).unwrap();
-        let field = Secret::new(authorization(&id, at, of).as_bytes());
-        request.headers.push(("Authorization".to_owned(), field));
-        Ok(())
     }
     fn now(&self) -> Moment {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();

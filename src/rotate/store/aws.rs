@@ -10,9 +10,10 @@ use super::form::json;
 use super::openbao::{member, quoted};
 use super::web::{Web, failed, plain};
 use super::{Doors, OpenError, Place};
-use crate::call::{Prepared, Reply};
+use crate::call::{AwsKey, Prepared, Reply, aws_sigv4};
 use crate::model::Secret;
 use crate::rotate::engine::{Call, Content, Store, StoreError};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -38,14 +39,10 @@ pub struct AwsSpec {
 }
 
 /// A credential that signs requests.
-#[derive(Clone, Debug)]
-pub struct AwsCredential {
-    /// Access key id.
-    pub id: Secret,
-    /// Secret access key.
-    pub secret: Secret,
-    /// Session token of a temporary credential.
-    pub token: Option<Secret>,
+struct Credential {
+    id: Secret,
+    secret: Secret,
+    token: Option<Secret>,
 }
 
 /// The store.
@@ -100,12 +97,12 @@ impl SecretsManager {
         })
     }
 
-    fn key(&self) -> Result<AwsCredential, StoreError> {
+    fn key(&self) -> Result<Credential, StoreError> {
         let found = self.web.fetch(&self.credential)?;
         let text = std::str::from_utf8(found.expose()).unwrap_or_default();
         let part = |name: &str| json::find(text, &[name.to_owned()]).ok().flatten().map(|spot| spot.value);
         match (part("AccessKeyId"), part("SecretAccessKey")) {
-            (Some(id), Some(secret)) => Ok(AwsCredential { id, secret, token: part("SessionToken") }),
+            (Some(id), Some(secret)) => Ok(Credential { id, secret, token: part("SessionToken") }),
             _ => Err(StoreError::Refused(format!(
                 "{} holds no JSON with AccessKeyId and SecretAccessKey",
                 self.credential
@@ -120,10 +117,13 @@ impl SecretsManager {
             plain("X-Amz-Target", &format!("secretsmanager.{action}")),
         ];
         request.body = Some(Secret::new(body.as_bytes()));
-        self.web
-            .doors
-            .sign(&mut request, &self.key()?, &self.region, "secretsmanager")
-            .map_err(StoreError::Refused)?;
+        let found = self.key()?;
+        let key = AwsKey { id: &found.id, secret: &found.secret, token: found.token.as_ref() };
+        let now = self.web.doors.now().0;
+        let at = Timestamp::from_millisecond(now)
+            .map_err(|_| StoreError::Refused("the clock shows no time that can be signed".to_owned()))?;
+        aws_sigv4(&mut request, &key, &self.region, "secretsmanager", at)
+            .map_err(|e| StoreError::Refused(e.to_string()))?;
         self.web.send(&request, call)
     }
 

@@ -14,7 +14,7 @@ mod openbao;
 mod program;
 mod web;
 
-pub use aws::{AwsCredential, AwsSpec};
+pub use aws::AwsSpec;
 pub use github::GithubSpec;
 pub use kubernetes::{KubernetesSpec, Rollout};
 pub use openbao::{AppRole, OpenbaoSpec};
@@ -22,7 +22,7 @@ pub use openbao::{AppRole, OpenbaoSpec};
 pub use program::{Ended, Program, ProgramError};
 pub use web::Server;
 
-use crate::call::{Prepared, Transport};
+use crate::call::Transport;
 use crate::model::Secret;
 use crate::rotate::engine::Store;
 use crate::rotate::time::Moment;
@@ -120,18 +120,6 @@ pub trait Doors: Send + Sync {
     /// # Errors
     /// Why that is not known, in a sentence; the file is not written then.
     fn tracked(&self, file: &Path) -> Result<bool, String>;
-
-    /// Signs a request to AWS (Signature Version 4).
-    ///
-    /// # Errors
-    /// Why that cannot be, in a sentence.
-    fn sign(
-        &self,
-        request: &mut Prepared,
-        key: &AwsCredential,
-        region: &str,
-        service: &str,
-    ) -> Result<(), String>;
 
     /// What time it is.
     fn now(&self) -> Moment;

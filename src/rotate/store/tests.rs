@@ -107,11 +107,6 @@ impl Doors for Shared {
         }
         Ok(self.0.tracked.lock().unwrap().iter().any(|f| f == file))
     }
-    fn sign(&self, request: &mut Prepared, key: &AwsCredential, at: &str, of: &str) -> Result<(), String> {
-        let field = format!("{} {at}/{of}", text(&key.id));
-        request.headers.push(("Authorization".to_owned(), Secret::new(field.as_bytes())));
-        Ok(())
-    }
     fn now(&self) -> Moment {
         Moment(self.0.now.load(Ordering::SeqCst))
     }

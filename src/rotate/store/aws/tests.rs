@@ -34,7 +34,9 @@ fn service(first: &str) -> impl Fn(&Sent) -> Answer + Send + Sync + 'static {
     });
     move |sent: &Sent| {
         let mut s = state.lock().unwrap();
-        assert_eq!(sent.headers["authorization"], "id eu-central-1/secretsmanager");
+        let scope = "Credential=id/19700101/eu-central-1/secretsmanager/aws4_request";
+        assert!(sent.headers["authorization"].contains(scope), "{}", sent.headers["authorization"]);
+        assert_eq!(sent.headers["x-amz-security-token"], "st");
         let body: serde_json::Value = serde_json::from_str(&sent.body).unwrap();
         assert_eq!(body["SecretId"], "shop/key");
         match sent.headers["x-amz-target"].as_str() {
