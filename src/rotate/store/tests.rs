@@ -1,7 +1,7 @@
 //! Declarations of stores, and what the tests of all of them share.
 
 use super::*;
-use crate::call::{CallError, Reply};
+use crate::call::{CallError, Prepared, Reply};
 use crate::rotate::engine::Call;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
