@@ -182,7 +182,7 @@ impl SecretsManager {
             (Some(field), current) => {
                 let text = current.as_ref().map_or(&b"{}"[..], |c| c.text.expose());
                 let text = std::str::from_utf8(text).unwrap_or_default();
-                Secret::new(member(text, field, &*quoted(value)?)?.as_bytes())
+                Secret::new(member(text, field, &quoted(value)?)?.as_bytes())
             }
         };
         let parts = [self.secret.as_bytes(), labels.as_bytes(), expect.as_bytes(), whole.expose()];
