@@ -235,7 +235,7 @@ trait CloneOf {
 
 impl CloneOf for Result<Reply, CallError> {
     fn clone_of(&self) -> Result<Reply, CallError> {
-        self.as_ref().map(Clone::clone).map_err(Clone::clone)
+        self.clone()
     }
 }
 
