@@ -1,7 +1,7 @@
 //! The journal: what was planned, announced and done, in SQLite, so that a crash at any instant loses nothing.
 //!
 //! Every change of a rotation is one transaction that loads the state, applies the event by the machine's own
-//! [`apply`], and writes state, intent, sealed material, labels, alerts and audit together. Writes under a lease
+//! [`apply`](crate::rotate::machine::apply), and writes state, intent, sealed material, labels, alerts and audit together. Writes under a lease
 //! check its fencing number inside the transaction.
 
 mod lease;
