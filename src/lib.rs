@@ -4,6 +4,7 @@ pub mod call;
 pub mod config;
 pub mod detect;
 pub mod model;
+pub mod probe;
 pub mod report;
 pub mod rotate;
 pub mod rule;

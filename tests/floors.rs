@@ -12,6 +12,8 @@ const FLOORS: &[(&str, u32)] = &[
     ("model", 1),
     ("call", 2),
     ("source", 2),
+    // Signs in by means of call's hosts, addresses and signatures; what asks for a verdict stands above.
+    ("probe", 3),
     ("rule", 3),
     ("detect", 4),
     ("report", 4),

@@ -30,6 +30,7 @@ pub struct Endpoint {
     connect: Option<SocketAddr>,
     allow: Vec<Pattern>,
     internal: bool,
+    clear_login: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -68,7 +69,13 @@ impl Endpoint {
                 .map_err(|_| format!("connect = `{text}` is no address and port, such as 127.0.0.1:8443"))
         });
         let allow = allow.iter().map(|text| Pattern::of_operator(text)).collect::<Result<_, _>>()?;
-        Ok(Endpoint { base, connect: connect.transpose()?, allow, internal })
+        Ok(Endpoint { base, connect: connect.transpose()?, allow, internal, clear_login: false })
+    }
+
+    /// Lets a login send its password without TLS to the hosts of `allow`.
+    #[must_use]
+    pub fn with_clear_login(self, clear_login: bool) -> Self {
+        Endpoint { clear_login, ..self }
     }
 }
 
@@ -205,6 +212,19 @@ impl Hosts {
             return Err(HostError::NotAllowed(origin.provider.to_owned()));
         }
         Ok(())
+    }
+
+    /// Whether a login may be tried at a host found in scanned text, which only `allow` of the endpoint named after
+    /// the protocol can say. True if the password may be sent there without TLS. `usual` is the protocol's port.
+    ///
+    /// # Errors
+    /// [`HostError::NotAllowed`].
+    pub fn login(&self, protocol: &str, host: &Host, port: u16, usual: u16) -> Result<bool, HostError> {
+        let endpoint = self.endpoints.get(protocol);
+        endpoint
+            .filter(|e| e.allow.iter().any(|p| p.covers_service(host, port, usual)))
+            .map(|e| e.clear_login)
+            .ok_or_else(|| HostError::NotAllowed(protocol.to_owned()))
     }
 
     /// How hosts are reached: names by `resolve`, endpoints where the organisation says.
@@ -378,6 +398,22 @@ mod tests {
         // Without an endpoint nothing but the provider's own hosts is taken from text.
         assert!(goes(&hosts(None), None, "acme.example", Some("git.corp.example")).is_err());
         assert!(goes(&hosts(None), None, "acme.example", Some("eu.acme.example")).is_ok());
+    }
+
+    #[test]
+    fn a_login_goes_to_allowed_hosts_on_their_ports_only() {
+        let allow = ["*.db.example", "one.example:6000"];
+        let own = hosts(Some(endpoint(None, false, &allow)));
+        let may = |host: &str, port| own.login("acme", &Host::parse(host).unwrap(), port, 5432);
+        assert_eq!((may("a.db.example", 5432), may("one.example", 6000)), (Ok(false), Ok(false)));
+        for (host, port) in
+            [("a.db.example", 443), ("one.example", 5432), ("evildb.example", 5432), ("db.example", 5432)]
+        {
+            assert_eq!(may(host, port), Err(HostError::NotAllowed("acme".to_owned())), "{host}:{port}");
+        }
+        assert!(own.login("other", &Host::parse("a.db.example").unwrap(), 5432, 5432).is_err());
+        let clear = hosts(Some(endpoint(None, false, &allow).with_clear_login(true)));
+        assert_eq!(clear.login("acme", &Host::parse("a.db.example").unwrap(), 5432, 5432), Ok(true));
     }
 
     #[test]

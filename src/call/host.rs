@@ -190,6 +190,11 @@ impl Pattern {
         self.covers_host(host) && (self.port == port || self.port.unwrap_or(443) == port.unwrap_or(443))
     }
 
+    /// Whether a host and its port are covered, where another port than that of HTTPS is the usual one.
+    pub fn covers_service(&self, host: &Host, port: u16, usual: u16) -> bool {
+        self.covers_host(host) && self.port.unwrap_or(usual) == port
+    }
+
     /// Whether a host is covered, on whatever port.
     pub fn covers_host(&self, host: &Host) -> bool {
         match (self.labels, &self.host, host) {

@@ -30,13 +30,19 @@ struct Entry {
     allow: Vec<String>,
     #[serde(default)]
     internal: bool,
+    #[serde(default, rename = "clear-login")]
+    clear_login: bool,
 }
 
 impl TryFrom<Entry> for SelfHosted {
     type Error = String;
 
     fn try_from(e: Entry) -> Result<Self, String> {
-        Endpoint::new(e.base.as_deref(), e.plain, e.connect.as_deref(), &e.allow, e.internal).map(SelfHosted)
+        if e.clear_login && e.allow.is_empty() {
+            return Err("`clear-login` is about the hosts of `allow`; there are none".to_owned());
+        }
+        Endpoint::new(e.base.as_deref(), e.plain, e.connect.as_deref(), &e.allow, e.internal)
+            .map(|endpoint| SelfHosted(endpoint.with_clear_login(e.clear_login)))
     }
 }
 

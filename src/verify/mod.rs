@@ -16,7 +16,6 @@ mod control;
 mod identity;
 mod parts;
 mod plan;
-mod probe;
 mod run;
 
 #[cfg(test)]
@@ -25,9 +24,9 @@ mod testing;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
+pub use crate::probe::{Probe, Probed};
 pub use cache::{Cache, CacheFault};
 pub use control::groups;
-pub use probe::{Probe, Probed};
 
 use crate::call::{Clock, Hosts, Pattern, Transport};
 use crate::model::{Checks, Finding};

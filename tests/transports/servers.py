@@ -27,11 +27,12 @@ class Unavailable(Exception):
     """The programs cannot be had here; says why."""
 
 
-def programs(scratch):
-    """The path of each program, and the folders of libraries that the unpacked ones need."""
+def programs(scratch, packages=None):
+    """The path of each program of `packages`, and the folders of libraries that the unpacked ones need."""
+    packages = packages or PACKAGES
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"
-    found = {name: shutil.which(name, path=path) for name in PACKAGES}
-    missing = sorted({PACKAGES[name] for name, at in found.items() if not at})
+    found = {name: shutil.which(name, path=path) for name in packages}
+    missing = sorted({packages[name] for name, at in found.items() if not at})
     if not missing:
         return found, []
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
@@ -61,7 +62,7 @@ def programs(scratch):
         places = [root / folder / name for folder in ("usr/sbin", "usr/bin", "sbin", "bin")]
         found[name] = at or next((str(p) for p in places if p.exists()), None)
         if not found[name]:
-            raise Unavailable(f"{PACKAGES[name]} of Debian holds no {name}")
+            raise Unavailable(f"{packages[name]} of Debian holds no {name}")
     return found, sorted({str(p.parent) for p in root.rglob("*.so*")})
 
 

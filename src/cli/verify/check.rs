@@ -7,6 +7,7 @@ use anyhow::Result;
 use keywheel::call::{Http, HttpOptions, Limited, Limits, Pattern, Proxy, SystemClock, SystemResolver};
 use keywheel::config::Config;
 use keywheel::model::{Checks, Finding};
+use keywheel::probe::{AwsSts, GoogleServiceAccount, Mongodb, Mysql, Net, Postgres, Probe, Redis, Smtp};
 use keywheel::rule::RuleSet;
 use keywheel::verify::{Cache, Options, Verifier, Watch};
 use std::env;
@@ -29,7 +30,7 @@ const ROOTS: u64 = 16 << 20;
 ///
 /// # Errors
 /// The proxy, the certificates or an option cannot be used.
-pub(crate) fn ready(config: &Config, policy: &Policy) -> Result<(Http, Vec<Pattern>)> {
+pub(crate) fn ready(config: &Config, policy: &Policy) -> Result<(Http, Net, Vec<Pattern>)> {
     let mut reach = config.hosts().reach(Arc::new(SystemResolver::default()));
     for host in &policy.internal {
         reach
@@ -37,8 +38,10 @@ pub(crate) fn ready(config: &Config, policy: &Policy) -> Result<(Http, Vec<Patte
     }
     let only = policy.hosts.iter().map(|host| Pattern::of_operator(host)).collect::<Result<Vec<_>, _>>();
     let only = only.map_err(|e| usage(format!("`hosts` of [verify]: {e}")))?;
-    let options = HttpOptions { reach, roots: roots()?, proxy: proxy()?, connect: None };
-    Ok((Http::new(options).map_err(usage)?, only))
+    let roots = roots()?;
+    let net = Net::new(config.hosts(), reach.clone(), only.clone(), &roots).map_err(usage)?;
+    let options = HttpOptions { reach, roots, proxy: proxy()?, connect: None };
+    Ok((Http::new(options).map_err(usage)?, net, only))
 }
 
 /// Asks about each finding.
@@ -52,7 +55,7 @@ pub(crate) fn check(
     policy: &Policy,
     quiet: bool,
 ) -> Result<Checks> {
-    let (http, only) = ready(config, policy)?;
+    let (http, net, only) = ready(config, policy)?;
     let hosts = config.hosts();
     let notices = http.notices();
     let until = Instant::now().checked_add(policy.budget);
@@ -61,6 +64,7 @@ pub(crate) fn check(
     let transport = Limited::new(http, limits, Arc::new(SystemClock));
     let mut seed = [0; 8];
     random::fill(&mut seed)?;
+    let asked = only.clone();
     let options = Options {
         seed: u64::from_le_bytes(seed),
         timeout: TIMEOUT,
@@ -68,8 +72,20 @@ pub(crate) fn check(
         only,
         ..Options::default()
     };
-    let verifier =
-        Verifier { rules, transport: &transport, hosts: &hosts, probes: &[], clock: &SystemClock, options };
+    let sts = AwsSts { transport: &transport, hosts: &hosts, only: &asked, clock: &SystemClock };
+    let google =
+        GoogleServiceAccount { transport: &transport, hosts: &hosts, only: &asked, clock: &SystemClock };
+    let (postgres, mysql, mongodb) = (Postgres(&net), Mysql(&net), Mongodb(&net));
+    let (redis, smtp) = (Redis(&net), Smtp(&net));
+    let probes: [&dyn Probe; 7] = [&sts, &google, &postgres, &mysql, &mongodb, &redis, &smtp];
+    let verifier = Verifier {
+        rules,
+        transport: &transport,
+        hosts: &hosts,
+        probes: &probes,
+        clock: &SystemClock,
+        options,
+    };
     let mut cache = policy.cache.as_deref().map(open).transpose()?.flatten();
 
     signal::watch();
