@@ -5,6 +5,8 @@
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
+use keywheel::detect::filter::{Candidate, FileKind, RuleFacts};
+use keywheel::detect::rank::{self, Place};
 use keywheel::detect::{Detector, Workspace};
 use keywheel::model::{Blob, Provenance, RawPath, Sink};
 use keywheel::report::{FORMATS, Report, Veil};
@@ -187,6 +189,31 @@ fn search(c: &mut Criterion) {
     }
 }
 
+/// One unnamed secret among ordinary lines: measured and scored. The unit is a candidate.
+fn ranking(c: &mut Criterion) {
+    let rules = RuleSet::embedded();
+    let kind = rules.position("generic-key-quoted").expect("because the rule is embedded");
+    let facts = RuleFacts::new(&rules.kinds()[kind], true);
+    let mut text = source();
+    text.truncate(2000);
+    let start = text.len() + 11;
+    text.extend_from_slice(b"api_key = \"");
+    text.extend_from_slice(Random(6).string(BASE62, 40).as_bytes());
+    let span = start..start + 40;
+    text.extend_from_slice(b"\"\n");
+    text.extend_from_slice(&source()[..2000]);
+    let (path, file) = (&b"src/driver.c"[..], FileKind::Code);
+    let place = Some(Place::of(path));
+    let whole = start - 11..span.end + 1;
+    let candidate = Candidate { hay: &text, span, whole, rule: &facts, path, file, place };
+    let mut group = c.benchmark_group("ranking");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("one candidate", |b| {
+        b.iter(|| rank::score(&rank::measure(black_box(&candidate), &[]), true));
+    });
+    group.finish();
+}
+
 fn outcome(text: &[u8]) -> Outcome {
     let collector = Collector::new(detector(), Options::default());
     let provenance = Arc::new(Provenance::file(RawPath::new(b"config/all.py")));
@@ -253,6 +280,7 @@ fn main() {
         .configure_from_args();
     start_up(&mut criterion);
     search(&mut criterion);
+    ranking(&mut criterion);
     report(&mut criterion);
     criterion.final_summary();
 }

@@ -86,6 +86,8 @@ pub struct Scan {
     pub max_file_size: Option<u64>,
     /// Whether archives are opened.
     pub archives: Option<bool>,
+    /// Whether unnamed secrets are ranked. Without it they have the confidence of their rule, which is low.
+    pub ranking: Option<bool>,
     /// Whether comments in the scanned text may accept findings.
     pub inline_allow: Option<bool>,
 }

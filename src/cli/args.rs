@@ -116,6 +116,9 @@ pub(crate) struct Selection {
     /// Do not open archives
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) no_archives: Option<bool>,
+    /// Do not rank unnamed secrets: they keep the confidence of their rule, low
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) no_ranking: Option<bool>,
     /// Report findings of at least this confidence: low, medium, high [default: medium]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) min_confidence: Option<Confidence>,

@@ -5,6 +5,7 @@ mod baseline;
 mod ci;
 mod completions;
 mod environment;
+mod eval;
 mod gate;
 mod guard;
 mod hook;

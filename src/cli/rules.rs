@@ -1,6 +1,7 @@
 //! `keywheel rules`
 
 use super::args::RuleChoice;
+use super::eval::EvalArgs;
 use super::{code, settings, usage};
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
@@ -40,6 +41,8 @@ pub(crate) enum RulesCommand {
         /// Rule files or folders
         paths: Vec<PathBuf>,
     },
+    /// Score the rules on a labelled folder: precision, recall and F1 by class and by rule
+    Eval(EvalArgs),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -115,6 +118,7 @@ pub(crate) fn run(args: &RulesArgs) -> Result<u8> {
             out.flush()?;
             return Ok(if report.faults.is_empty() { code::CLEAN } else { code::FINDINGS });
         }
+        RulesCommand::Eval(args) => super::eval::run(args, &mut out)?,
     }
     out.flush()?;
     Ok(code::CLEAN)

@@ -91,7 +91,7 @@ fn report(args: &ScanArgs, caller: Caller, scan: impl FnOnce(Settings) -> Result
     Ok(args.reporting.code(pass.signal, gate))
 }
 
-/// One line a near miss. It begins with a word of ours, so that no build log takes a file's name
+/// One line a near miss, and one a ranked candidate that was kept. It begins with a word of ours, so that no build log takes a file's name
 /// for a command.
 fn explain(outcome: &Outcome, veil: &Veil) -> io::Result<()> {
     let mut out = io::BufWriter::new(io::stderr().lock());
@@ -106,6 +106,25 @@ fn explain(outcome: &Outcome, veil: &Veil) -> io::Result<()> {
             n.rule,
             n.reason,
             n.detail
+        )?;
+    }
+    for r in &outcome.ranked {
+        let via: String = r.via.iter().map(|v| format!(" via {}", v.as_str())).collect();
+        let why: Vec<String> = r
+            .why
+            .iter()
+            .map(|(what, points)| format!("{what} {:+.2}", f64::from(*points) / 1000.0))
+            .collect();
+        writeln!(
+            out,
+            "ranked: {}:{}:{}: {}{via} {} at {:+.2}: {}",
+            terminal::plain(&veil.place(&r.provenance)),
+            r.location.line,
+            r.location.start + 1,
+            r.rule,
+            r.confidence,
+            f64::from(r.points) / 1000.0,
+            why.join(", ")
         )?;
     }
     out.flush()

@@ -76,12 +76,13 @@ impl Settings {
             deadline: args.budget.map(|b| Instant::now() + b),
             ..Options::default()
         };
+        let ranking = args.no_ranking.map(|no| !no).or(config.scan.ranking).unwrap_or(true);
         let floors = (
             args.min_confidence.or(config.scan.min_confidence).unwrap_or(config::MIN_CONFIDENCE),
             args.min_severity.or(config.scan.min_severity).unwrap_or(config::MIN_SEVERITY),
         );
         Settings {
-            detector: Detector::new(Arc::new(rules)),
+            detector: Detector::with_ranking(Arc::new(rules), ranking),
             options,
             files,
             paths: args.paths.clone(),

@@ -114,6 +114,7 @@ fail-on = 'active'
 baseline = 'base'
 max-file-size = 1
 archives = false
+ranking = false
 inline-allow = true
 [[allow]]
 paths = ['**']
@@ -129,6 +130,7 @@ fn a_repository_lowers_nothing_by_itself() {
     assert!(scan.exclude.is_empty() && scan.rules.is_empty() && config.allow.is_empty());
     assert_eq!((scan.gitignore, scan.min_confidence, scan.min_severity), (None, None, None));
     assert_eq!((scan.fail_on, scan.baseline, scan.max_file_size, scan.archives), (None, None, None, None));
+    assert_eq!(scan.ranking, None);
     assert_eq!(scan.inline_allow, Some(false), "a comment is the repository's word too");
 }
 
@@ -163,6 +165,7 @@ min-severity = 'high'
 fail-on = 'active'
 max-file-size = 10
 archives = false
+ranking = false
 inline-allow = true
 ";
     let repository = "[scan]
@@ -172,6 +175,7 @@ min-severity = 'info'
 fail-on = 'any'
 max-file-size = 20
 archives = true
+ranking = true
 inline-allow = false
 ";
     let (config, refused) = under(organisation, repository);

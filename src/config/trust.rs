@@ -42,6 +42,7 @@ permissions! {
     Baseline = "baseline", "bring a baseline";
     MaxFileSize = "max-file-size", "read only smaller files";
     Archives = "archives", "leave archives closed";
+    Ranking = "ranking", "leave unnamed secrets unranked, and so below the gate";
     InlineAllow = "inline-allow", "accept findings by comments";
     Allow = "allow", "accept findings";
 }
@@ -132,6 +133,8 @@ impl Config {
         over(&mut scan.max_file_size, from.max_file_size, |new| takes(May::MaxFileSize, new < most));
         let opens = scan.archives.unwrap_or(true);
         over(&mut scan.archives, from.archives, |new| takes(May::Archives, !new && opens));
+        let ranks = scan.ranking.unwrap_or(true);
+        over(&mut scan.ranking, from.ranking, |new| takes(May::Ranking, !new && ranks));
         // A comment is the repository's own word too, so that silence forbids it.
         let comments = scan.inline_allow.unwrap_or_else(|| may.contains(&May::InlineAllow));
         scan.inline_allow = Some(comments);

@@ -7,6 +7,7 @@ use super::gather::{Gatherer, Raw, Scratch};
 use super::look::Lookout;
 use super::merge;
 use super::paths::PathRules;
+use super::rank::{Feature, Place, Score, explain};
 use crate::model::{Class, Confidence, Encoding, Note, Secret, Severity};
 use crate::rule::RuleSet;
 use crate::rule::analyse::Gate;
@@ -37,6 +38,8 @@ pub struct Found {
     pub parts: Vec<Part>,
     /// Other rules that saw the same value.
     pub also: Vec<usize>,
+    /// Its score, if it was ranked.
+    pub score: Option<Score>,
 }
 
 /// A named part of a credential besides its secret.
@@ -61,6 +64,21 @@ pub struct Dropped {
     pub via: Vec<Encoding>,
     /// Why.
     pub why: Why,
+}
+
+/// A candidate that was ranked, and what decided.
+#[derive(Clone, Debug)]
+pub struct Ranked {
+    /// Index of the rule.
+    pub kind: usize,
+    /// Where, in the scanned buffer.
+    pub span: Range<usize>,
+    /// Layers undone.
+    pub via: Vec<Encoding>,
+    /// Its score.
+    pub score: Score,
+    /// The weightiest features, with their points.
+    pub why: Vec<(Feature, i32)>,
 }
 
 /// Why a candidate is not a finding.
@@ -91,6 +109,8 @@ pub struct Workspace {
     pub(super) scratch: Scratch,
     /// Filled if it is `Some`.
     pub dropped: Option<Vec<Dropped>>,
+    /// What was ranked and kept; filled if `dropped` is.
+    pub ranked: Vec<Ranked>,
     /// Set if the last search was stopped before its end.
     pub cut: bool,
 }
@@ -112,6 +132,7 @@ struct Layer<'a> {
     /// The kinds for certain paths that are for this one.
     fitting: &'a [usize],
     file: FileKind,
+    place: Place,
     depth: usize,
     stop: &'a dyn Fn() -> bool,
 }
@@ -119,7 +140,13 @@ struct Layer<'a> {
 impl Detector {
     /// Prepares the rules for searching. Patterns are compiled when first needed.
     pub fn new(rules: Arc<RuleSet>) -> Self {
-        let facts = rules.kinds().iter().map(RuleFacts::new).collect();
+        Detector::with_ranking(rules, true)
+    }
+
+    /// Like [`new`](Self::new), and says whether unnamed secrets are ranked. Without ranking their
+    /// confidence is what the rule says, and the filters drop all that looks like something else.
+    pub fn with_ranking(rules: Arc<RuleSet>, ranking: bool) -> Self {
+        let facts = rules.kinds().iter().map(|k| RuleFacts::new(k, ranking)).collect();
         let partners = rules
             .kinds()
             .iter()
@@ -162,8 +189,10 @@ impl Detector {
         work: &mut Workspace,
     ) -> Vec<Found> {
         work.cut = false;
+        work.ranked.clear();
         let fitting = self.paths.fitting(path);
-        let layer = Layer { hay, path, fitting: &fitting, file: FileKind::of(path, hay), depth: 0, stop };
+        let file = FileKind::of(path, hay);
+        let layer = Layer { hay, path, fitting: &fitting, file, place: Place::of(path), depth: 0, stop };
         let mut found = self.layer(&layer, work);
         found.sort_by_key(|f| (f.span.start, f.span.end, f.kind));
         found
@@ -206,7 +235,7 @@ impl Detector {
     /// What stands in a decoded view, with its places mapped back.
     fn below(&self, layer: &Layer<'_>, view: &View, work: &mut Workspace) -> Vec<Found> {
         let inner = Layer { hay: &view.bytes, depth: layer.depth + 1, ..*layer };
-        let known = work.dropped.as_ref().map_or(0, Vec::len);
+        let known = (work.dropped.as_ref().map_or(0, Vec::len), work.ranked.len());
         let mut found = self.layer(&inner, work);
         let outward = |span: &mut Range<usize>, via: Option<&mut Vec<Encoding>>| {
             *span = view.outer_of(span.clone());
@@ -218,8 +247,11 @@ impl Detector {
             outward(&mut f.span, Some(&mut f.via));
             f.parts.iter_mut().for_each(|p| outward(&mut p.span, None));
         }
-        for d in work.dropped.iter_mut().flat_map(|list| &mut list[known..]) {
+        for d in work.dropped.iter_mut().flat_map(|list| &mut list[known.0..]) {
             outward(&mut d.span, Some(&mut d.via));
+        }
+        for r in &mut work.ranked[known.1..] {
+            outward(&mut r.span, Some(&mut r.via));
         }
         found
     }
@@ -233,18 +265,30 @@ impl Detector {
             rule: &self.facts[raw.kind],
             path: layer.path,
             file: layer.file,
+            place: Some(layer.place),
         };
-        match filter::judge(&candidate) {
-            Judged::Keep { confidence, severity, notes } => Some(Found {
+        let (judged, features) = filter::weigh(&candidate);
+        if let (Some(features), Judged::Keep { score: Some(score), .. }, Some(_)) =
+            (&features, &judged, &work.dropped)
+        {
+            let (kind, span, why) = (raw.kind, raw.secret.clone(), explain(features));
+            work.ranked.push(Ranked { kind, span, via: Vec::new(), score: *score, why });
+        }
+        match judged {
+            Judged::Keep { confidence, severity, notes, score } => Some(Found {
                 kind: raw.kind,
                 secret: Secret::new(&layer.hay[raw.secret.clone()]),
                 span: raw.secret.clone(),
                 via: Vec::new(),
-                confidence: confidence.unwrap_or(kind.confidence).min(kind.confidence),
+                confidence: match (score, confidence) {
+                    (Some(_), Some(rated)) => rated,
+                    (_, most) => most.unwrap_or(kind.confidence).min(kind.confidence),
+                },
                 severity: severity.unwrap_or(kind.severity),
                 notes,
                 parts: self.groups(layer, raw, work),
                 also: Vec::new(),
+                score,
             }),
             Judged::Drop(reason) => {
                 drop_to(work, raw.kind, &raw.secret, Why::Filter(reason));

@@ -39,7 +39,7 @@ impl Lookout {
         }
         let near = kinds.iter().zip(&far).filter(|(_, far)| !**far);
         let reach = near.map(|(kind, _)| stretch(kind));
-        // Filters look at the line and at up to 400 bytes before a value.
+        // Filters look at the line and at up to 400 bytes before a value; the ranking at as much.
         Lookout { reach: reach.max().unwrap_or(0).max(512), far }
     }
 
@@ -122,7 +122,7 @@ impl Detector {
     /// Whether a match may be as sure as `floor` under some path.
     fn may_count(&self, hay: &[u8], raw: &Raw, floor: Confidence) -> bool {
         let kind = &self.rules.kinds()[raw.kind];
-        if kind.confidence < floor {
+        if kind.confidence < floor && !self.facts[raw.kind].ranked {
             return false;
         }
         FILES.iter().any(|&file| {
@@ -133,9 +133,10 @@ impl Detector {
                 rule: &self.facts[raw.kind],
                 path: b"",
                 file,
+                place: None,
             };
             match filter::judge(&candidate) {
-                Judged::Keep { confidence, .. } => confidence.is_none_or(|c| c >= floor),
+                Judged::Keep { confidence, .. } => confidence.unwrap_or(kind.confidence) >= floor,
                 Judged::Drop(_) => false,
             }
         })

@@ -11,10 +11,13 @@ mod merge;
 mod paths;
 mod pattern;
 mod prefilter;
+pub mod rank;
+mod weigh;
 
 /// Rises whenever the same rules may find more in the same bytes: decoders, gates, filters, looks.
 /// Whatever remembers that something holds nothing forgets it then.
-pub const GENERATION: u32 = 1;
+pub const GENERATION: u32 = 2;
 
-pub use engine::{DEPTH, Detector, Dropped, Found, Part, Why, Workspace, is_reported};
+pub use engine::{DEPTH, Detector, Dropped, Found, Part, Ranked, Why, Workspace, is_reported};
 pub use gather::Raw;
+pub use weigh::Weighed;

@@ -6,7 +6,7 @@ use super::fold;
 use super::inline::marker;
 use super::locate::Locator;
 use super::traces::Traces;
-use crate::detect::{Detector, Found, Why, Workspace, is_reported};
+use crate::detect::{Detector, Found, Ranked, Why, Workspace, is_reported};
 use crate::model::{
     Blob, By, Class, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look,
     MayHold, Note, ObjectId, Occurrence, Part, Partner, Provenance, Role, Severity, Sink, SkipReason,
@@ -59,6 +59,25 @@ pub struct NearMiss {
     pub detail: String,
 }
 
+/// A ranked candidate that was kept, and what decided.
+#[derive(Clone, Debug)]
+pub struct Ranking {
+    /// The rule's id.
+    pub rule: String,
+    /// Where.
+    pub provenance: Arc<Provenance>,
+    /// The span.
+    pub location: Location,
+    /// Layers undone.
+    pub via: Vec<Encoding>,
+    /// What the score comes to.
+    pub confidence: Confidence,
+    /// Thousandths of the logarithm of the odds.
+    pub points: i32,
+    /// The features that decided, in words, with their points; weightiest first.
+    pub why: Vec<(&'static str, i32)>,
+}
+
 /// What a scan gives.
 #[derive(Debug, Default)]
 pub struct Outcome {
@@ -68,6 +87,8 @@ pub struct Outcome {
     pub coverage: Coverage,
     /// With `explain`: what was dropped, by place.
     pub near: Vec<NearMiss>,
+    /// With `explain`: what was ranked and kept, by place.
+    pub ranked: Vec<Ranking>,
 }
 
 /// Searches what sources push. One for a scan, shared by all threads.
@@ -86,6 +107,7 @@ struct State {
     findings: Vec<(Finding, Fit)>,
     coverage: Coverage,
     near: Vec<NearMiss>,
+    ranked: Vec<Ranking>,
     /// Values that stand in an old side of the change: they are not new.
     old: AHashSet<Fingerprint>,
     /// Values that stand in what the change leaves alone.
@@ -152,7 +174,7 @@ impl Collector {
 
     /// The result, in an order that depends on the input alone.
     pub fn finish(self) -> Outcome {
-        let State { findings, mut coverage, mut near, old, base, .. } =
+        let State { findings, mut coverage, mut near, mut ranked, old, base, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         coverage.settle();
         let mut findings: Vec<Finding> = findings.into_iter().map(|(f, _)| f).collect();
@@ -179,7 +201,10 @@ impl Collector {
         near.sort_by(|a, b| {
             (&a.provenance, &a.location, &a.rule).cmp(&(&b.provenance, &b.location, &b.rule))
         });
-        Outcome { findings, coverage, near }
+        ranked.sort_by(|a, b| {
+            (&a.provenance, &a.location, &a.rule).cmp(&(&b.provenance, &b.location, &b.rule))
+        });
+        Outcome { findings, coverage, near, ranked }
     }
 
     fn search(&self, blob: &Blob<'_>) {
@@ -189,6 +214,7 @@ impl Collector {
         let found = self.detector.scan_until(blob.bytes, name, &|| self.stopped(), &mut work);
         let cut = work.cut;
         let dropped = work.dropped.take().unwrap_or_default();
+        let ranked = std::mem::take(&mut work.ranked);
         lock(&self.idle).push(work);
         if blob.role != Role::New {
             let key = &self.options.key;
@@ -205,12 +231,18 @@ impl Collector {
             .filter(|d| owned.contains(&d.span.start))
             .map(|d| self.near(d.kind, &d.span, d.via, d.why, blob, &mut locator))
             .collect();
+        let ranked: Vec<Ranking> = ranked
+            .into_iter()
+            .filter(|r| owned.contains(&r.span.start))
+            .map(|r| self.ranking(r, blob, &mut locator))
+            .collect();
         let mut state = lock(&self.state);
         if !blob.counted {
             state.coverage.bytes += owned.len() as u64;
             state.coverage.blobs += u64::from(blob.part.base == 0);
         }
         state.near.extend(near);
+        state.ranked.extend(ranked);
         drop(state);
         if cut {
             let detail = format!("stopped within {} bytes from byte {}", blob.bytes.len(), blob.part.base);
@@ -326,6 +358,18 @@ impl Collector {
         };
         let rule = rules.kinds()[kind].id.clone();
         NearMiss { rule, provenance: blob.provenance.clone(), location: at.locate(span), via, reason, detail }
+    }
+
+    fn ranking(&self, ranked: Ranked, blob: &Blob<'_>, at: &mut Locator<'_>) -> Ranking {
+        Ranking {
+            rule: self.detector.rules().kinds()[ranked.kind].id.clone(),
+            provenance: blob.provenance.clone(),
+            location: at.locate(&ranked.span),
+            via: ranked.via,
+            confidence: ranked.score.confidence(),
+            points: ranked.score.0,
+            why: ranked.why.into_iter().map(|(feature, points)| (feature.sentence(), points)).collect(),
+        }
     }
 
     fn fit(&self, found: &Found, at: &Occurrence) -> Fit {

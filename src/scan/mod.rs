@@ -3,6 +3,7 @@
 mod baseline;
 pub mod check;
 mod collect;
+pub mod eval;
 mod excerpt;
 mod fold;
 mod inline;
@@ -11,5 +12,5 @@ mod locate;
 mod traces;
 
 pub use baseline::{Allow, Baseline, BaselineError, Entry};
-pub use collect::{Collector, NearMiss, Options, Outcome, fingerprint};
+pub use collect::{Collector, NearMiss, Options, Outcome, Ranking, fingerprint};
 pub use join::join;

@@ -32,14 +32,16 @@ pub struct RuleFacts {
     pub has_context: bool,
     /// Whether the pattern has named groups besides `secret`.
     pub has_groups: bool,
+    /// Whether a match is ranked by what is measured of it, and the filters that may err only advise.
+    pub ranked: bool,
 }
 
 /// Fixed text this long at the front tells a kind from chance.
 const DISTINCTIVE: usize = 3;
 
 impl RuleFacts {
-    /// The facts of a rule. An unknown checksum counts as none; `rules check` refuses it.
-    pub fn new(kind: &Kind) -> Self {
+    /// The facts of a rule; unnamed secrets are ranked if `ranking` is on. An unknown checksum counts as none; `rules check` refuses it.
+    pub fn new(kind: &Kind, ranking: bool) -> Self {
         RuleFacts {
             class: kind.class,
             confidence: kind.confidence,
@@ -56,6 +58,7 @@ impl RuleFacts {
             block: kind.block,
             minor: kind.severity <= Severity::Low,
             has_context: kind.context.is_some(),
+            ranked: ranking && kind.class == Class::Generic,
             has_groups: kind.pattern.matches("(?<").count() + kind.pattern.matches("(?P<").count() > 1,
         }
     }

@@ -23,12 +23,13 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod variety;
-mod words;
+pub(super) mod words;
 
 pub use facts::RuleFacts;
 pub use file::FileKind;
 pub use reason::Reason;
 
+use super::rank::{self, Place, Score};
 use crate::model::{Class, Confidence, Note, Severity};
 use std::ops::Range;
 
@@ -46,6 +47,8 @@ pub struct Candidate<'a> {
     pub path: &'a [u8],
     /// The kind of file.
     pub file: FileKind,
+    /// What else the path says; `None` if it is not known.
+    pub place: Option<Place>,
 }
 
 impl<'a> Candidate<'a> {
@@ -104,16 +107,22 @@ pub struct Filter {
     /// Whether a value with a proved checksum is put to it. Nothing that rests on looks is held
     /// against such a value.
     pub despite_checksum: bool,
+    /// Whether it goes by looks alone, so that the ranking may overrule it for an unnamed secret.
+    pub advises: bool,
     /// The filter.
     pub run: fn(&Candidate<'_>) -> Outcome,
 }
 
 const fn sure(name: &'static str, run: fn(&Candidate<'_>) -> Outcome) -> Filter {
-    Filter { name, despite_checksum: true, run }
+    Filter { name, despite_checksum: true, advises: false, run }
 }
 
 const fn looks(name: &'static str, run: fn(&Candidate<'_>) -> Outcome) -> Filter {
-    Filter { name, despite_checksum: false, run }
+    Filter { name, despite_checksum: false, advises: false, run }
+}
+
+const fn advice(name: &'static str, run: fn(&Candidate<'_>) -> Outcome) -> Filter {
+    Filter { name, despite_checksum: false, advises: true, run }
 }
 
 /// Every filter, in the order in which they are asked.
@@ -124,15 +133,15 @@ pub const FILTERS: &[Filter] = &[
     sure("structure", structure::run),
     sure("opaque", opaque::run),
     looks("template", template::run),
-    looks("placeholder", placeholder::run),
+    advice("placeholder", placeholder::run),
     sure("variety", variety::run),
     looks("generated", generated::run),
-    looks("path", path::run),
-    looks("name", name::run),
-    looks("code", code::run),
-    looks("prose", prose::run),
-    looks("hash", hash::run),
-    looks("entropy", entropy::run),
+    advice("path", path::run),
+    advice("name", name::run),
+    advice("code", code::run),
+    advice("prose", prose::run),
+    advice("hash", hash::run),
+    advice("entropy", entropy::run),
     sure("standing", known::standing),
 ];
 
@@ -147,15 +156,36 @@ pub enum Judged {
         severity: Option<Severity>,
         /// What is known of it.
         notes: Vec<Note>,
+        /// Its score, if it was ranked; then the confidence is the score's.
+        score: Option<Score>,
     },
     /// No secret.
     Drop(Reason),
 }
 
+/// What the ranking may not overrule: too short to be anything, and texts of translations.
+const FIRM: [Reason; 2] = [Reason::Length, Reason::Translation];
+
+/// Whether the words of a name end in that of an attribute, such as a length or a URL.
+pub(super) fn is_attribute(last: &[u8]) -> bool {
+    name::is_attribute(last)
+}
+
+/// Percent of a value that words of placeholders cover.
+pub(super) fn placeholder_share(value: &[u8]) -> usize {
+    placeholder::share(value)
+}
+
 /// Puts a candidate to every filter.
 pub fn judge(candidate: &Candidate<'_>) -> Judged {
+    weigh(candidate).0
+}
+
+/// Puts a candidate to every filter, and gives what was measured if it was ranked.
+pub fn weigh(candidate: &Candidate<'_>) -> (Judged, Option<rank::Features>) {
     let (mut confidence, mut severity, mut notes) = (None, None, Vec::new());
-    let mut proved = false;
+    let (mut proved, mut settled) = (false, false);
+    let (mut said, mut count) = ([Reason::Length; FILTERS.len()], 0);
     for filter in FILTERS {
         if proved && !filter.despite_checksum {
             continue;
@@ -163,7 +193,14 @@ pub fn judge(candidate: &Candidate<'_>) -> Judged {
         let outcome = (filter.run)(candidate);
         let (Outcome::Adjust(a) | Outcome::Settle(a)) = outcome else {
             match outcome {
-                Outcome::Drop(reason) => return Judged::Drop(reason),
+                Outcome::Drop(reason) => {
+                    if !candidate.rule.ranked || !filter.advises || FIRM.contains(&reason) {
+                        return (Judged::Drop(reason), None);
+                    }
+                    said[count] = reason;
+                    count += 1;
+                    continue;
+                }
                 _ => continue,
             }
         };
@@ -175,8 +212,23 @@ pub fn judge(candidate: &Candidate<'_>) -> Judged {
         notes.extend(a.note);
         proved |= a.note == Some(Note::ChecksumHolds) && checksum::is_strong(candidate);
         if matches!(outcome, Outcome::Settle(_)) {
+            settled = true;
             break;
         }
     }
-    Judged::Keep { confidence, severity, notes }
+    if !candidate.rule.ranked || settled {
+        return (Judged::Keep { confidence, severity, notes, score: None }, None);
+    }
+    let said = &said[..count];
+    let features = rank::measure(candidate, said);
+    let score = rank::score(&features, candidate.place.is_some());
+    let rated = score.confidence();
+    let judged = match said.first() {
+        Some(&reason) if rated == Confidence::Low => Judged::Drop(reason),
+        _ => {
+            let confidence = Some(confidence.map_or(rated, |most: Confidence| most.min(rated)));
+            Judged::Keep { confidence, severity, notes, score: Some(score) }
+        }
+    };
+    (judged, Some(features))
 }

@@ -40,6 +40,10 @@ const QUALIFIERS: &[(&str, &str)] = &[
 /// Nobody calls less a password.
 const SHORTEST: usize = 4;
 
+pub(super) fn is_attribute(word: &[u8]) -> bool {
+    listed(ATTRIBUTES, word)
+}
+
 pub(super) fn run(c: &Candidate<'_>) -> Outcome {
     if !c.is_generic() {
         return Outcome::Keep;
@@ -60,7 +64,7 @@ pub(super) fn run(c: &Candidate<'_>) -> Outcome {
             q.as_bytes().eq_ignore_ascii_case(before) && w.as_bytes().eq_ignore_ascii_case(last)
         })
     });
-    if qualified || listed(ATTRIBUTES, last) { Outcome::Drop(Reason::Attribute) } else { Outcome::Keep }
+    if qualified || is_attribute(last) { Outcome::Drop(Reason::Attribute) } else { Outcome::Keep }
 }
 
 #[cfg(test)]

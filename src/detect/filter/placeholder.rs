@@ -74,19 +74,24 @@ fn words() -> Option<&'static Words> {
 }
 
 fn is_wordy(whole: &[u8]) -> bool {
+    share(whole) >= SHARE
+}
+
+/// Percent of the letters and digits that words of placeholders cover; 100 for a decisive word.
+pub(super) fn share(whole: &[u8]) -> usize {
     let mut buffer = [0; LONGEST];
     let value = &whole[..whole.len().min(LONGEST)];
     let lower = &mut buffer[..value.len()];
     lower.copy_from_slice(value);
     lower.make_ascii_lowercase();
-    let Some(words) = words() else { return false };
+    let Some(words) = words() else { return 0 };
     let mut covered = [false; LONGEST];
     let mut any = false;
     for found in words.find.find_overlapping_iter(&*lower) {
         let n = found.pattern().as_usize();
         let span = found.start()..found.end();
         if n < DECISIVE.len() || (n < DECISIVE.len() + SET_OFF.len() && is_set_off(value, &span)) {
-            return true;
+            return 100;
         }
         if is_bounded(value, &span) {
             covered[span].fill(true);
@@ -94,11 +99,11 @@ fn is_wordy(whole: &[u8]) -> bool {
         }
     }
     if !any || value.len() < whole.len() {
-        return false;
+        return 0;
     }
     let letters = value.iter().filter(|b| b.is_ascii_alphanumeric()).count();
     let inside = value.iter().zip(covered).filter(|(b, c)| *c && b.is_ascii_alphanumeric()).count();
-    inside * 100 >= letters * SHARE
+    inside * 100 / letters.max(1)
 }
 
 /// Whether neither neighbour is a letter or digit.

@@ -112,6 +112,7 @@ mod tests {
                     rule: c.rule,
                     path: c.path,
                     file: c.file,
+                    place: None,
                 }
             };
             assert_eq!(run(&wide), Outcome::Keep);

@@ -67,6 +67,7 @@ impl Rule {
             minor: self.minor,
             has_context: false,
             has_groups: false,
+            ranked: false,
         }
     }
 }
@@ -84,6 +85,7 @@ pub(super) fn with<T>(rule: &Rule, text: &str, run: impl FnOnce(&Candidate<'_>) 
         rule: &rule.facts(),
         path,
         file: FileKind::of(path, &hay),
+        place: None,
     })
 }
 
