@@ -317,3 +317,42 @@ fn standard_input() {
     write!(child.stdin.take().unwrap(), "A={}", key(0)).unwrap();
     Output::of(child.wait_with_output().unwrap()).gives(1, "");
 }
+
+/// A password that no list has, put together at run time.
+fn chosen() -> String {
+    ["qz", "Vrk", "84", "!", "tw", "Xp"].concat()
+}
+
+#[test]
+fn what_was_ranked_is_explained_without_the_value() {
+    let folder = Folder::new();
+    folder.put("tree/app.py", format!("db_password = \"{}\"\n", chosen()));
+    let ranked = folder.run(&["scan", "tree", "--explain"]);
+    assert_eq!(ranked.code, 1, "{}", ranked.err);
+    let line = ranked.err.lines().find(|l| l.starts_with("ranked: ")).unwrap();
+    assert!(line.contains("app.py:1:16: generic-password-quoted") && line.contains(" at +"), "{line}");
+    assert!(!ranked.err.contains(&chosen()) && !ranked.out.contains(&chosen()));
+    // Without ranking it is a guess, below the gate.
+    for args in [&["scan", "tree", "--no-ranking"][..], &["scan", "tree", "--config", "off.toml"]] {
+        folder.put("off.toml", "[scan]\nranking = false\n");
+        assert_eq!(folder.run(args).code, 0, "{args:?}");
+    }
+}
+
+#[test]
+fn a_labelled_folder_is_scored() {
+    let folder = Folder::new();
+    let label = |line: usize, secret: bool| {
+        format!("{{\"path\":\"app.py\",\"line\":{line},\"class\":\"password\",\"secret\":{secret}}}\n")
+    };
+    folder.put("tree/app.py", format!("db_password = \"{}\"\nx_password = getpass()\n", chosen()));
+    folder.put("tree/labels.jsonl", label(1, true) + &label(2, false));
+    let told = folder.run(&["rules", "eval", "tree", "--faults"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(told.out.starts_with("1 files, 1 secrets and 1 other places labelled"), "{}", told.out);
+    assert!(told.out.contains("class password") && told.out.contains("1.0000"), "{}", told.out);
+    folder.put("tree/labels.jsonl", label(1, true).replace("app.py", "../app.py"));
+    let refused = folder.run(&["rules", "eval", "tree"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("labels.jsonl:1"), "{}", refused.err);
+}

@@ -125,6 +125,7 @@ impl Detector {
         if kind.confidence < floor && !self.facts[raw.kind].ranked {
             return false;
         }
+        let mut measured = None;
         FILES.iter().any(|&file| {
             let candidate = Candidate {
                 hay,
@@ -135,7 +136,7 @@ impl Detector {
                 file,
                 place: None,
             };
-            match filter::judge(&candidate) {
+            match filter::weigh_again(&candidate, &mut measured).0 {
                 Judged::Keep { confidence, .. } => confidence.unwrap_or(kind.confidence) >= floor,
                 Judged::Drop(_) => false,
             }

@@ -48,9 +48,9 @@ const B64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 const SIGNED: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.!_-";
 
 const WORDS: &[&str] = &[
-    "anchor", "barley", "cactus", "dagger", "easter", "fabric", "gravel", "hollow", "indigo", "jigsaw", "kernel",
-    "lumber", "mosaic", "nectar", "oyster", "parrot", "quiver", "russet", "saffron", "teapot", "umbrella", "velcro",
-    "walrus", "yonder", "zephyr",
+    "anchor", "barley", "cactus", "dagger", "easter", "fabric", "gravel", "hollow", "indigo", "jigsaw",
+    "kernel", "lumber", "mosaic", "nectar", "oyster", "parrot", "quiver", "russet", "saffron", "teapot",
+    "umbrella", "velcro", "walrus", "yonder", "zephyr",
 ];
 const FRONTS: &[&str] = &["", "", "app_", "prod_", "mail_", "ops_", "shop_"];
 const NAMES: &[(&str, &[&str])] = &[
@@ -62,9 +62,27 @@ const NAMES: &[(&str, &[&str])] = &[
 const USERS: &[&str] = &["root", "deploy", "ops", "app", "svc-mail", "maria"];
 const HOSTS: &[&str] = &["db.acme.org", "10.1.2.3", "mail.acme.net", "localhost"];
 const WRONG: &[&str] = &[
-    "changeme", "your_password", "password", "secret", "xxxxxxxx", "placeholder", "not-set", "user_password",
-    "resetPassword", "apiKeyName", "auth.token.expired", "token_type", "PASSWORD", "default", "example-token",
-    "settings.security", "/run/secrets/app", "https://acme.org/login", "com.acme.TokenStore", "hidden", "required",
+    "changeme",
+    "your_password",
+    "password",
+    "secret",
+    "xxxxxxxx",
+    "placeholder",
+    "not-set",
+    "user_password",
+    "resetPassword",
+    "apiKeyName",
+    "auth.token.expired",
+    "token_type",
+    "PASSWORD",
+    "default",
+    "example-token",
+    "settings.security",
+    "/run/secrets/app",
+    "https://acme.org/login",
+    "com.acme.TokenStore",
+    "hidden",
+    "required",
 ];
 
 fn password(r: &mut Random) -> String {
@@ -180,9 +198,9 @@ fn files() -> Vec<(String, String, Vec<Label>)> {
         let (mut text, mut labels) = (String::new(), Vec::new());
         for draw in 0..DRAWS {
             for (n, line) in lines.iter().enumerate() {
-                let seed = path.bytes().fold(draw << 32 | n as u64, |h, b| {
-                    (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
-                });
+                let seed = path
+                    .bytes()
+                    .fold(draw << 32 | n as u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
                 let (body, span, class) = fill(&line[2..], &mut Random(seed));
                 let secret = line.starts_with('+');
                 assert_eq!(secret, span.is_some(), "{path}: {line}");
@@ -225,7 +243,9 @@ fn run(ranking: bool, floor: Confidence) -> Report {
 
 fn print(title: &str, report: &Report) {
     println!("{title}: {} files, {:?} labels", report.files, report.labels);
-    for (name, c) in std::iter::once(("all", &report.all)).chain(report.classes.iter().map(|(n, c)| (n.as_str(), c))) {
+    for (name, c) in
+        std::iter::once(("all", &report.all)).chain(report.classes.iter().map(|(n, c)| (n.as_str(), c)))
+    {
         println!("  {name:12} F1 {:.4} precision {:.4} recall {:.4}", c.f1(), c.precision(), c.recall());
     }
 }
@@ -234,7 +254,8 @@ fn print(title: &str, report: &Report) {
 fn the_set_is_large_and_various() {
     let files = files();
     let lines: usize = files.iter().map(|(_, _, labels)| labels.len()).sum();
-    let types: BTreeSet<&str> = files.iter().map(|(path, ..)| path.rsplit(['.', '/']).next().unwrap()).collect();
+    let types: BTreeSet<&str> =
+        files.iter().map(|(path, ..)| path.rsplit(['.', '/']).next().unwrap()).collect();
     assert!(lines >= 3000 && types.len() >= 40, "{lines} lines, {} types", types.len());
 }
 

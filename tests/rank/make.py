@@ -75,6 +75,10 @@ def weight(row):
     if not number("NameStrong"):
         w *= 0.35
     w *= 0.3 ** min(2, number("NameOther"))
+    w *= 0.03 if number("NamePublic") else 1
+    # An example in the comment of a documentation, and an element of a list.
+    w *= 0.3 if number("Comment") and number("FileTest") == 0 else 1
+    w *= 0.1 if number("Operator") == 7 and number("NameOpens") != 6 else 1
     if number("Lookup"):
         w *= 0.5
     if number("NamePlural"):
@@ -94,6 +98,9 @@ def doubtful(row, value):
     if weight(row) < 0.2:
         return False
     number = lambda name: int(row[name])
+    # What documentation shows is an example.
+    if number("Comment") or number("File") == 3 or number("FileExample"):
+        return False
     if number("NearHex") >= 6 or number("NearAlike") >= 6:
         return False
     digits = sum(c.isdigit() for c in value)

@@ -70,7 +70,8 @@ mod tests {
             Judged::Keep {
                 confidence: None,
                 severity: Some(Severity::Info),
-                notes: vec![Note::DevelopmentDefault]
+                notes: vec![Note::DevelopmentDefault],
+                score: None,
             }
         );
     }

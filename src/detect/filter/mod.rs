@@ -163,7 +163,8 @@ pub enum Judged {
     Drop(Reason),
 }
 
-/// What the ranking may not overrule: too short to be anything, and texts of translations.
+/// What the ranking may not overrule: too short to be anything, and texts of translations; beside
+/// them values of which a part is blotted out.
 const FIRM: [Reason; 2] = [Reason::Length, Reason::Translation];
 
 /// Whether the words of a name end in that of an attribute, such as a length or a URL.
@@ -183,6 +184,14 @@ pub fn judge(candidate: &Candidate<'_>) -> Judged {
 
 /// Puts a candidate to every filter, and gives what was measured if it was ranked.
 pub fn weigh(candidate: &Candidate<'_>) -> (Judged, Option<rank::Features>) {
+    weigh_again(candidate, &mut None)
+}
+
+/// Like [`weigh`]; `measured` is kept between calls for one candidate under several kinds of file.
+pub(super) fn weigh_again(
+    candidate: &Candidate<'_>,
+    measured: &mut Option<rank::Features>,
+) -> (Judged, Option<rank::Features>) {
     let (mut confidence, mut severity, mut notes) = (None, None, Vec::new());
     let (mut proved, mut settled) = (false, false);
     let (mut said, mut count) = ([Reason::Length; FILTERS.len()], 0);
@@ -194,7 +203,9 @@ pub fn weigh(candidate: &Candidate<'_>) -> (Judged, Option<rank::Features>) {
         let (Outcome::Adjust(a) | Outcome::Settle(a)) = outcome else {
             match outcome {
                 Outcome::Drop(reason) => {
-                    if !candidate.rule.ranked || !filter.advises || FIRM.contains(&reason) {
+                    let firm = FIRM.contains(&reason)
+                        || reason == Reason::Placeholder && placeholder::is_masked(candidate.secret());
+                    if !candidate.rule.ranked || !filter.advises || firm {
                         return (Judged::Drop(reason), None);
                     }
                     said[count] = reason;
@@ -220,7 +231,7 @@ pub fn weigh(candidate: &Candidate<'_>) -> (Judged, Option<rank::Features>) {
         return (Judged::Keep { confidence, severity, notes, score: None }, None);
     }
     let said = &said[..count];
-    let features = rank::measure(candidate, said);
+    let features = measured.get_or_insert_with(|| rank::measure(candidate)).against(said);
     let score = rank::score(&features, candidate.place.is_some());
     let rated = score.confidence();
     let judged = match said.first() {

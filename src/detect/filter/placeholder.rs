@@ -42,7 +42,7 @@ fn own_part(secret: &[u8]) -> Option<&[u8]> {
 }
 
 /// Whether part of the value is blotted out or left out.
-fn is_masked(value: &[u8]) -> bool {
+pub(super) fn is_masked(value: &[u8]) -> bool {
     let marks = |b: u8| matches!(b, b'*' | b'.' | b'#' | b'?' | b'_' | b'-');
     let mut run = 0;
     for (i, &b) in value.iter().enumerate() {

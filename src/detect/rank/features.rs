@@ -77,6 +77,7 @@ features! {
     NameStrong "whether the name is one that only secrets bear, such as api_key",
     NameLast "whether the last word of the name is that of a secret",
     NameAttribute "whether the last word of the name is that of an attribute",
+    NamePublic "words in the name for what is public or made for one use",
     NameOther "words in the name that speak against a secret",
     NameTest "words in the name that speak of tests and samples",
     NamePlural "whether the name is a plural",
@@ -85,6 +86,7 @@ features! {
     NameAfter "words of the name after that of the secret",
     NameBefore "words of the name before that of the secret",
     // The line.
+    NameOpens "character before the name",
     Form "form of the assignment",
     Quote "quotes around the value",
     Operator "mark between name and value",

@@ -49,6 +49,12 @@ pub(super) fn measure(
     f.set(Feature::Form, form(quote, between));
     f.set(Feature::NextByte, if quote == 0 { edge(after) } else { edge(rest.get(1).copied()) });
     f.set(Feature::RestOfLine, rest.trim_ascii_end().len());
+    // A quote around the name belongs to it.
+    let bare = match front {
+        [rest @ .., b'"' | b'\'' | b'`'] => rest,
+        _ => front,
+    };
+    f.set(Feature::NameOpens, edge(bare.trim_ascii_end().last().copied()));
     f.set(Feature::Before, front.trim_ascii_start().len());
     f.set(Feature::LineWords, spoken(front) + spoken(rest));
     let marks = |text: &[u8]| text.iter().filter(|b| matches!(b, b'"' | b'\'' | b'`')).count();

@@ -39,8 +39,8 @@ impl Score {
     }
 }
 
-/// Measures a candidate. `said` is what the filters that may err have against it.
-pub fn measure(c: &Candidate<'_>, said: &[Reason]) -> Features {
+/// Measures a candidate.
+pub fn measure(c: &Candidate<'_>) -> Features {
     let mut f = Features::new();
     let name = name::find(c.hay, &c.whole, &c.span);
     let line = line::of(c.hay, &name, &c.span);
@@ -52,10 +52,18 @@ pub fn measure(c: &Candidate<'_>, said: &[Reason]) -> Features {
     if let Some(place) = &c.place {
         file::measure(&mut f, c.file, place);
     }
-    for reason in said {
-        f.flag(word_of(*reason), true);
-    }
     f
+}
+
+impl Features {
+    /// The same, with what the filters that may err have against the candidate.
+    #[must_use]
+    pub fn against(mut self, said: &[Reason]) -> Self {
+        for reason in said {
+            self.flag(word_of(*reason), true);
+        }
+        self
+    }
 }
 
 fn word_of(reason: Reason) -> Feature {

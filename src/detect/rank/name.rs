@@ -109,14 +109,35 @@ const BEFORE_STRONG: &[&[u8]] = &[
     b"server",
 ];
 
+/// Words for what anybody may see, or for what is made for one use.
+const PUBLIC: &[&[u8]] = &[
+    b"public",
+    b"publishable",
+    b"pub",
+    b"pubkey",
+    b"publickey",
+    b"site",
+    b"sitekey",
+    b"csrf",
+    b"xsrf",
+    b"next",
+    b"page",
+    b"continuation",
+    b"idempotency",
+    b"lock",
+    b"verifying",
+    b"peer",
+];
+
 /// Words that speak against a secret wherever they stand in a name.
 #[rustfmt::skip]
 const OTHER: &[&[u8]] = &[
-    b"public", b"publishable", b"pub", b"site", b"csrf", b"xsrf", b"next", b"page", b"continuation", b"cancel",
+    b"encode", b"decode", b"replace", b"split", b"startswith", b"endswith", b"equals", b"get", b"find",
+    b"cancel",
     b"cancellation", b"syntax", b"lex", b"lexer", b"parse", b"parser", b"separator", b"delimiter", b"comma",
     b"primary", b"foreign", b"sort", b"partition", b"hash", b"range", b"row", b"cache", b"map", b"object",
     b"dict", b"translation", b"i18n", b"registry", b"hot", b"shortcut", b"arrow", b"natural", b"unique",
-    b"index", b"idempotency", b"change", b"max", b"min", b"total", b"num", b"count", b"pad", b"eos", b"bos",
+    b"index", b"change", b"max", b"min", b"total", b"num", b"count", b"pad", b"eos", b"bos",
     b"unk", b"sep", b"mask", b"cls", b"special", b"name", b"label", b"type", b"url", b"uri", b"path", b"file",
     b"field", b"header", b"length", b"size", b"regex", b"regexp", b"pattern", b"error", b"message", b"msg",
     b"text", b"title", b"placeholder", b"hint", b"description", b"desc", b"prompt", b"required", b"invalid",
@@ -253,6 +274,7 @@ pub(super) fn measure(f: &mut Features, name: &[u8]) {
     f.flag(Feature::NameLast, n > 0 && last_family == Some(n - 1));
     f.flag(Feature::NameAttribute, n > 0 && crate::detect::filter::is_attribute(word(n - 1)));
     f.set(Feature::NameOther, any(OTHER));
+    f.set(Feature::NamePublic, any(PUBLIC));
     f.set(Feature::NameTest, any(TEST));
     f.flag(Feature::NamePlural, n > 0 && word(n - 1).ends_with(b"s") && !word(n - 1).ends_with(b"ss"));
     let letters = name.iter().filter(|b| b.is_ascii_alphabetic());
