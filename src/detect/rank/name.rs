@@ -267,7 +267,7 @@ pub(super) fn measure(f: &mut Features, name: &[u8]) {
             Family::Auth => false,
         };
     }
-    let any = |list: &[&[u8]]| (0..n).filter(|&i| list.contains(&word(i))).count();
+    let any = |list: &[&[u8]]| (0..n).filter(|&i| list.contains(&&word(i)[..stem(word(i))])).count();
     f.set(Feature::NameLength, name.len());
     f.set(Feature::NameWords, n);
     f.flag(Feature::NameStrong, strong);
