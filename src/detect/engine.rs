@@ -101,6 +101,7 @@ pub struct Detector {
     pub(super) lookout: Lookout,
     partners: Vec<Vec<usize>>,
     paths: PathRules,
+    ranking: bool,
 }
 
 /// A thread's working memory, and the record of what was dropped if that is wanted.
@@ -160,6 +161,7 @@ impl Detector {
             lookout,
             partners,
             paths: PathRules::new(rules.kinds()),
+            ranking,
             rules,
         }
     }
@@ -167,6 +169,11 @@ impl Detector {
     /// The rules it searches with.
     pub fn rules(&self) -> &Arc<RuleSet> {
         &self.rules
+    }
+
+    /// Whether unnamed secrets are ranked.
+    pub fn ranks(&self) -> bool {
+        self.ranking
     }
 
     /// Whether a file of this name may hold something for rules that search certain files whole.

@@ -14,7 +14,8 @@ mod prefilter;
 pub mod rank;
 mod weigh;
 
-/// Rises whenever the same rules may find more in the same bytes: decoders, gates, filters, looks.
+/// Rises whenever the same rules may find more in the same bytes: decoders, gates, filters, looks,
+/// the model of the ranking.
 /// Whatever remembers that something holds nothing forgets it then.
 pub const GENERATION: u32 = 2;
 

@@ -26,6 +26,7 @@ pub fn join(parts: Vec<(RawPath, Outcome)>) -> Outcome {
         }
         all.coverage.merge(coverage);
         all.near.extend(part.near);
+        all.ranked.extend(part.ranked);
     }
     all.coverage.settle();
     all.findings = findings.into_values().collect();

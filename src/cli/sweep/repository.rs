@@ -59,6 +59,7 @@ impl Sweeper {
             &GENERATION.to_le_bytes(),
             &settings.detector.rules().digest(),
             confidence.as_str().as_bytes(),
+            &[u8::from(settings.detector.ranks())],
         ]);
         let mut parts = vec![
             eyes.to_vec(),
