@@ -320,7 +320,7 @@ mod tests {
             ("password_length", Feature::NameAfter, 1),
             ("password_length", Feature::NameAttribute, 1),
             ("keyboard", Feature::NameKey, 0),
-            ("publicKey", Feature::NameOther, 1),
+            ("publicKey", Feature::NamePublic, 1),
             ("AUTHOR", Feature::NameAuth, 0),
             ("AUTH", Feature::NameAuth, 1),
             ("tokens", Feature::NamePlural, 1),
