@@ -67,9 +67,7 @@ pub(super) fn read(value: &[u8]) -> Read {
             }
         }
     }
-    if judged > 0 {
-        read.mean = total * 10 / judged;
-    }
+    read.mean = (total * 10).checked_div(judged).unwrap_or(read.mean);
     read
 }
 

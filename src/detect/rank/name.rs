@@ -210,7 +210,7 @@ pub(super) fn find(hay: &[u8], whole: &Range<usize>, span: &Range<usize>) -> Ran
     let low = whole.start.saturating_sub(REACH);
     let back = hay[low..whole.start].iter().rev().take_while(|b| is_name(b)).count();
     // In `"accept": "x", password` the name begins where the match does.
-    let touches = hay.get(whole.start).is_some_and(|b| is_name(b));
+    let touches = hay.get(whole.start).is_some_and(is_name);
     let start = if touches { whole.start - back } else { whole.start };
     let (mut at, mut first) = (start, None);
     let end = span.start.max(start);

@@ -187,7 +187,7 @@ const fn log2(n: u64) -> u64 {
     let mut m = n << 31 >> whole;
     let (mut out, mut bit) = (whole << 10, 1 << 9);
     while bit > 0 {
-        m = m * m >> 31;
+        m = (m * m) >> 31;
         if m >= 2 << 31 {
             m >>= 1;
             out += bit;
