@@ -1,7 +1,8 @@
 //! What is to be done next.
 
 use super::class::Look;
-use super::rotation::{Halt, KeyId, Phase, Which};
+use super::halt::Halt;
+use super::rotation::{KeyId, Phase, Which};
 use crate::rotate::time::Moment;
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! What people must hear of, seen from the state before and after.
 
-use super::rotation::{Exported, Halt, InUse, Pause, Phase, Rotation, Standing};
+use super::halt::{Halt, InUse, Pause};
+use super::rotation::{Exported, Phase, Rotation, Standing};
 use serde::{Deserialize, Serialize};
 
 /// Something that people must hear of. Holds no secret.

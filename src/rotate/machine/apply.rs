@@ -2,8 +2,9 @@
 
 use super::action::{Action, Effect, Read, Reconcile};
 use super::event::{Event, Ground, Illegal};
+use super::halt::{Halt, Stuck};
 use super::next::decide;
-use super::rotation::{Halt, Holds, Intent, Life, Phase, Rotation, Standing, Stuck, Which};
+use super::rotation::{Holds, Intent, Life, Phase, Rotation, Standing, Which};
 use super::{key, lost, person, store};
 use crate::rotate::time::Moment;
 

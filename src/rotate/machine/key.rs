@@ -3,7 +3,8 @@
 use super::apply::{again, proved};
 use super::event::{Ground, Keys, Swept, Usage, Use};
 use super::frozen::{Export, Proof};
-use super::rotation::{Exported, Halt, InUse, Key, Life, Phase, Rotation, Standing, Stuck, Verb, Which};
+use super::halt::{Halt, InUse, Stuck, Verb};
+use super::rotation::{Exported, Key, Life, Phase, Rotation, Standing, Which};
 use crate::rotate::time::Moment;
 
 pub(super) fn ground(n: &mut Rotation, ground: &Ground) {

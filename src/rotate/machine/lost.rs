@@ -3,8 +3,9 @@
 use super::action::Effect;
 use super::apply::{again, enter, make_another, proved};
 use super::event::{Found, Illegal, Outcome, Refusal, State};
+use super::halt::{Halt, Stuck, Verb};
 use super::next::creates_first;
-use super::rotation::{Halt, Intent, Key, KeyId, Life, Phase, Rotation, Standing, Stuck, Verb};
+use super::rotation::{Intent, Key, KeyId, Life, Phase, Rotation, Standing};
 use super::store;
 use crate::rotate::time::Moment;
 

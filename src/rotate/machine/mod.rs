@@ -9,6 +9,7 @@ mod apply;
 mod class;
 mod event;
 mod frozen;
+mod halt;
 mod key;
 mod lost;
 mod next;
@@ -27,8 +28,8 @@ pub use event::{
 };
 pub(crate) use frozen::digest;
 pub use frozen::{Emergency, Export, Frozen, Path, Proof, Staging, Target};
+pub use halt::{Halt, InUse, Pause, Stuck, Verb};
 pub use next::next;
 pub use rotation::{
-    Exported, Halt, Holds, InUse, Intent, Key, KeyId, Kind, Life, Pause, Phase, Place, Rotation, Snapshot,
-    Standing, Stuck, Verb, Which,
+    Exported, Holds, Intent, Key, KeyId, Kind, Life, Phase, Place, Rotation, Snapshot, Standing, Which,
 };

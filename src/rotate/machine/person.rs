@@ -2,7 +2,8 @@
 
 use super::event::{Does, Illegal, Person};
 use super::frozen::Proof;
-use super::rotation::{Exported, Halt, Holds, Kind, Life, Pause, Phase, Rotation, Standing, Stuck};
+use super::halt::{Halt, Pause, Stuck};
+use super::rotation::{Exported, Holds, Kind, Life, Phase, Rotation, Standing};
 use crate::rotate::time::Moment;
 
 pub(super) fn acts(n: &mut Rotation, person: &Person, now: Moment) -> Result<(), Illegal> {

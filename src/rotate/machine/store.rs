@@ -3,7 +3,8 @@
 use super::action::Effect;
 use super::apply::{again, proved};
 use super::event::{Illegal, Sees};
-use super::rotation::{Halt, Holds, Phase, Rotation, Stuck, Verb};
+use super::halt::{Halt, Stuck, Verb};
+use super::rotation::{Holds, Phase, Rotation};
 use crate::rotate::time::Moment;
 
 pub(super) fn stored(n: &mut Rotation, effect: &Effect, version: String) {

@@ -1,6 +1,7 @@
 //! The machine's states, checked exhaustively within bounds: two workers, two stores, three faults and one
 //! unasked act of a person. The model calls the engine's own transition functions.
 
+mod answers;
 mod outside;
 mod world;
 
