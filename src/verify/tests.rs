@@ -4,10 +4,13 @@ use super::testing::*;
 use super::*;
 use crate::call::{CallError, Prepared, Reply, Values};
 use crate::model::{By, Evidence, Level, Note, Status, Suppression, Unchecked, Unknown, Validity};
-use crate::rule::{RuleSet, checksum, example};
+use crate::rule::RuleSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+
+mod pairs;
+mod replies;
 
 /// A key of the made-up provider.
 fn key(n: usize) -> String {
@@ -75,88 +78,6 @@ fn without_an_answer_it_is_unknown() {
         let (f, _) = one(&rules(""), &network);
         assert_eq!(f.validity, Validity::Unknown(want));
         assert!(!f.evidence.unwrap().detail.is_empty());
-    }
-}
-
-/// One embedded rule against one recorded sort of answer.
-fn judged(rule: &str, provider: &str, status: u16, headers: &[(&str, &str)], body: &str) -> Validity {
-    let rules = RuleSet::embedded();
-    let declared = rules.declared(rule).unwrap();
-    let algorithm = declared.rule.checksum.as_ref().and_then(|c| checksum::by_name(&c.algorithm));
-    let secret = example::expand(&declared.rule.matches[0], algorithm, 42).unwrap().value;
-    let secret = String::from_utf8(secret).unwrap();
-    let given = secret.clone();
-    let headers: BTreeMap<_, _> = headers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    let (body, dead) = (body.to_owned(), dead(provider));
-    let network = Network::new(move |r| {
-        if wire(r).contains(&given) {
-            Ok(Reply { status, headers: headers.clone(), body: body.clone() })
-        } else {
-            reply(dead.0, dead.1)
-        }
-    });
-    let mut findings = [of_rule(rule, &secret, vec![place(&[])])];
-    run(&rules, &network, &mut findings);
-    let [mut finding] = findings;
-    if let Validity::Active { identity, .. } = &mut finding.validity {
-        identity.clear();
-    }
-    finding.validity
-}
-
-/// What a provider says of a key that nobody issued.
-fn dead(provider: &str) -> (u16, &'static str) {
-    match provider {
-        "github" => {
-            (401, r#"{"message":"Bad credentials","documentation_url":"https://docs.github.com/rest"}"#)
-        }
-        _ => (401, r#"{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}"#),
-    }
-}
-
-#[test]
-fn replies_of_github_and_openai() {
-    let active = |restricted| Validity::Active { restricted, identity: BTreeMap::new() };
-    let unknown = Validity::Unknown;
-    let github = |status, headers: &[(&str, &str)], body| {
-        judged("github-pat-classic", "github", status, headers, body)
-    };
-    let secondary = r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}"#;
-    let primary = r#"{"message":"API rate limit exceeded for user ID 1."}"#;
-    let wall = "<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>";
-    for (want, status, headers, body) in [
-        (active(false), 200, &[][..], r#"{"login":"octo","id":1,"type":"User"}"#),
-        (Validity::Inactive, 401, &[], dead("github").1),
-        (active(true), 403, &[], r#"{"message":"Resource not accessible by personal access token"}"#),
-        (unknown(Unknown::RateLimited), 403, &[], secondary),
-        (unknown(Unknown::RateLimited), 403, &[("retry-after", "60")], secondary),
-        (unknown(Unknown::RateLimited), 403, &[("x-ratelimit-remaining", "0")], primary),
-        (unknown(Unknown::RateLimited), 429, &[], primary),
-        (unknown(Unknown::Blocked), 403, &[("server", "cloudflare")], wall),
-        (unknown(Unknown::Blocked), 200, &[], "<html><body>Sign in to the network</body></html>"),
-        (unknown(Unknown::Blocked), 302, &[("location", "https://portal.example/")], ""),
-        (unknown(Unknown::Unreachable), 503, &[], "<html><body>Down for maintenance</body></html>"),
-        (unknown(Unknown::Ambiguous), 404, &[], r#"{"message":"Not Found"}"#),
-        (unknown(Unknown::Ambiguous), 403, &[], r#"{"message":"Forbidden"}"#),
-        (unknown(Unknown::Ambiguous), 200, &[], ""),
-    ] {
-        assert_eq!(github(status, headers, body), want, "GitHub {status} {headers:?} {body}");
-    }
-    let openai = |status, body| judged("openai-project-key", "openai", status, &[], body);
-    for (want, status, body) in [
-        (active(false), 200, r#"{"object":"list","data":[]}"#),
-        (Validity::Inactive, 401, dead("openai").1),
-        (
-            active(true),
-            403,
-            r#"{"error":"You have insufficient permissions for this operation. Missing scopes: api.model.read."}"#,
-        ),
-        (unknown(Unknown::RateLimited), 429, r#"{"error":{"code":"rate_limit_exceeded"}}"#),
-        (unknown(Unknown::Blocked), 403, wall),
-        (unknown(Unknown::Ambiguous), 401, r#"{"error":{"code":"ip_not_authorized"}}"#),
-        (unknown(Unknown::Unreachable), 500, ""),
-    ] {
-        assert_eq!(openai(status, body), want, "OpenAI {status} {body}");
     }
 }
 
@@ -293,153 +214,6 @@ fn what_must_not_be_sent_is_not() {
         run(&rules, &network, &mut list);
         assert_ne!(list[0].validity, NONE);
     }
-}
-
-/// A second rule, for a credential of two parts at a host of its own.
-const PAIR: &str = r#"
-    [[rule]]
-    id = "acmev-pair"
-    name = "Acme pair"
-    severity = "high"
-    confidence = "high"
-    pattern = '\b(?<secret>pair_[a-z0-9]{24})\b'
-    matches = ['k=<pair_{lnum:24}>']
-    with = [{ rule = "acmev-key", as = "account" }]
-    [rule.verify]
-    request = { method = "GET", url = "https://{{ site }}.tenant.example/me", basic = { user = "{{ account }}", password = "{{ secret }}" } }
-    active = [{ status = 200, json = { "/id" = "*" } }]
-    inactive = [{ status = 401, json = { "/error" = "bad_key" } }]
-"#;
-
-fn pair(parts: &[(&str, &str)]) -> Finding {
-    of_rule("acmev-pair", &format!("pair_{:024}", 1), vec![place(parts)])
-}
-
-/// `user:password` of a request's basic authentication, decoded.
-fn user(request: &Prepared) -> String {
-    let text = wire(request);
-    let coded = text.split("Basic ").nth(1).unwrap().lines().next().unwrap();
-    let bits = |c: u8| "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".find(char::from(c));
-    let mut out = Vec::new();
-    for four in coded.trim_end_matches('=').as_bytes().chunks(4) {
-        let word = four.iter().fold(0usize, |w, &c| w << 6 | bits(c).unwrap()) << (6 * (4 - four.len()));
-        out.extend_from_slice(&(word as u32).to_be_bytes()[1..four.len()]);
-    }
-    String::from_utf8(out).unwrap()
-}
-
-#[test]
-fn all_parts_are_tried_and_the_first_that_works_wins() {
-    let rules = rules(PAIR);
-    let network = |good: &'static str| {
-        Network::new(move |r| {
-            let works = user(r) == format!("{good}:pair_{:024}", 1);
-            if works { reply(200, r#"{"id":7}"#) } else { reply(401, r#"{"error":"bad_key"}"#) }
-        })
-    };
-    let parts = [("site", "eu"), ("account", "a1"), ("account", "a2"), ("account", "a3")];
-    let net = network("a2");
-    let mut list = [pair(&parts)];
-    let checks = run(&rules, &net, &mut list);
-    assert!(list[0].validity.is_active());
-    assert_eq!((checks.calls, checks.controls), (2, 1));
-    // The control asks the same host for the same account, with another secret.
-    let sent = net.sent.lock().unwrap();
-    assert!(sent.iter().all(|(host, _)| host == "eu.tenant.example"));
-    drop(sent);
-
-    let mut list = [pair(&parts)];
-    let checks = run(&rules, &network("zz"), &mut list);
-    assert_eq!((list[0].validity.clone(), checks.calls), (Validity::Inactive, 3));
-    // With more candidates than are tried, death is not proved.
-    let many = [&parts[..], &[("account", "a4"), ("account", "a5")]].concat();
-    let mut list = [pair(&many)];
-    let checks = run(&rules, &network("zz"), &mut list);
-    assert_eq!((list[0].validity.clone(), checks.calls), (Validity::Unknown(Unknown::Ambiguous), 4));
-
-    let mut list = [pair(&parts[..1]), pair(&parts[1..])];
-    let net = network("a1");
-    run(&rules, &net, &mut list);
-    assert!(list.iter().all(|f| f.validity == Validity::NotChecked(Unchecked::MissingPart)));
-    let mut list = [pair(&[("site", "a.evil"), ("account", "a1")]), pair(&[("site", ""), ("account", "a1")])];
-    run(&rules, &net, &mut list);
-    assert!(list.iter().all(|f| f.validity == Validity::Unknown(Unknown::Refused)), "{list:?}");
-    assert_eq!(net.calls(), 0);
-}
-
-#[test]
-fn a_loose_host_taints_itself_only() {
-    let rules = rules(PAIR);
-    let network = Network::new(|r| match r.host.as_str() {
-        "planted.tenant.example" => reply(200, r#"{"id":7}"#),
-        _ if user(r) == format!("a:pair_{:024}", 1) => reply(200, r#"{"id":7}"#),
-        _ => reply(401, r#"{"error":"bad_key"}"#),
-    });
-    let mut list =
-        [pair(&[("site", "planted"), ("account", "a")]), pair(&[("site", "eu"), ("account", "a")])];
-    let checks = run(&rules, &network, &mut list);
-    assert_eq!(list[0].validity, Validity::Unknown(Unknown::Ambiguous));
-    assert!(list[1].validity.is_active());
-    assert_eq!(checks.notices.len(), 1);
-}
-
-#[test]
-fn hosts_from_the_text_must_be_allowed() {
-    let rules = rules("");
-    let network = sound(200, r#"{"id":7}"#);
-    for host in ["evilcorp.example", "git.corp.example.evil.example", "git.corp.example@evil.example", ""] {
-        let mut list = [finding(&key(0), vec![place(&[("host", host)])])];
-        run(&rules, &network, &mut list);
-        assert_eq!(list[0].validity, Validity::Unknown(Unknown::Refused), "{host}");
-    }
-    let only = vec![Pattern::of_operator("*.corp.example").unwrap()];
-    let mut list = [finding(&key(0), vec![place(&[])])];
-    let options = Options { only, ..Options::default() };
-    run_with(&rules, &network, &mut list, options, &[], None);
-    assert!(list[0].evidence.as_ref().unwrap().detail.contains("not among `hosts`"));
-    // A rule of a user's file that the organisation does not list.
-    let verifier = Verifier {
-        rules: &rules,
-        transport: &network,
-        hosts: &Hosts::default(),
-        probes: &[],
-        clock: &Still,
-        options: Options::default(),
-    };
-    let watch = Watch { progress: &|_, _| {}, cancel: &AtomicBool::new(false) };
-    verifier.check(&mut list, None, &watch);
-    assert_eq!(list[0].validity, Validity::Unknown(Unknown::Refused));
-    assert_eq!(network.calls(), 0);
-}
-
-#[test]
-fn an_endpoint_of_ones_own_proves_life_but_not_death() {
-    let rules = rules("");
-    let parts: &[(&str, &str)] = &[("host", "git.corp.example")];
-    let check = |network: &Network| {
-        let mut list = [finding(&key(0), vec![place(parts)])];
-        run(&rules, network, &mut list);
-        let [f] = list;
-        (f.validity.clone(), f.evidence.unwrap())
-    };
-    let (validity, evidence) = check(&sound(200, r#"{"id":7}"#));
-    assert!(validity.is_active() && evidence.host == "git.corp.example");
-    let (validity, evidence) = check(&sound(401, r#"{"error":"bad_key"}"#));
-    assert_eq!(validity, Validity::Unknown(Unknown::Ambiguous));
-    assert!(evidence.detail.contains("the public service was not asked"));
-}
-
-#[test]
-fn another_rule_is_asked_only_if_the_first_cannot() {
-    let rules = rules(PAIR);
-    let network = sound(401, r#"{"error":"bad_key"}"#);
-    let mut list = [pair(&[]), finding(&key(1), vec![place(&[])])];
-    list[0].also = vec!["acmev-key".to_owned()];
-    list[1].also = vec!["acmev-pair".to_owned()];
-    let checks = run(&rules, &network, &mut list);
-    assert!(list.iter().all(|f| f.validity == Validity::Inactive));
-    assert!(list.iter().all(|f| f.evidence.as_ref().unwrap().rule == "acmev-key"));
-    assert_eq!(checks.calls, 2);
 }
 
 #[test]
