@@ -351,6 +351,15 @@ impl Visit for Collect<'_> {
             (Gate::Near(_), Some(c)) => {
                 end.saturating_sub(c.after + k.analysis.max_len)..at.saturating_add(c.before + 1)
             }
+            (Gate::Inside { back, front: Some(front), .. }, _) => {
+                let low = at.saturating_sub(*back);
+                let Some(start) =
+                    self.all.patterns.starts(kind, front, self.hay, low..at, &mut self.scratch.caches)
+                else {
+                    return;
+                };
+                start..at + 1
+            }
             (Gate::Inside { back, .. } | Gate::Scheme { back, .. }, _) => at.saturating_sub(*back)..at + 1,
             _ => end.saturating_sub(k.analysis.max_len)..at + 1,
         };

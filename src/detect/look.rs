@@ -6,6 +6,7 @@ use super::decode;
 use super::engine::{DEPTH, Detector, Workspace, is_reported};
 use super::filter::{self, Candidate, FileKind, Judged};
 use super::gather::Raw;
+use super::rank;
 use crate::model::{Confidence, Look, Window};
 use crate::rule::{Kind, RuleSet};
 use std::ops::Range;
@@ -125,17 +126,23 @@ impl Detector {
         if kind.confidence < floor && !self.facts[raw.kind].ranked {
             return false;
         }
-        let mut measured = None;
+        let mut candidate = Candidate {
+            hay,
+            span: raw.secret.clone(),
+            whole: raw.whole.clone(),
+            rule: &self.facts[raw.kind],
+            path: b"",
+            file: FILES[0],
+            place: None,
+        };
+        // Most values of keys are none under any path, which one look tells.
+        let mut measured = self.facts[raw.kind].ranked.then(|| rank::measure(&candidate));
+        let most = measured.as_ref().map(|m| rank::most(m).confidence());
+        if kind.confidence < floor && most.is_some_and(|most| most < floor) {
+            return false;
+        }
         FILES.iter().any(|&file| {
-            let candidate = Candidate {
-                hay,
-                span: raw.secret.clone(),
-                whole: raw.whole.clone(),
-                rule: &self.facts[raw.kind],
-                path: b"",
-                file,
-                place: None,
-            };
+            candidate.file = file;
             match filter::weigh_again(&candidate, &mut measured).0 {
                 Judged::Keep { confidence, .. } => confidence.unwrap_or(kind.confidence) >= floor,
                 Judged::Drop(_) => false,

@@ -300,7 +300,7 @@ fn walk(bytes: &[u8], mut each: impl FnMut(&str, u8, &[u8]) -> Option<()>) -> Op
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{hostile, net, script, serve, soon, values};
+    use super::super::testing::{WORD, hostile, net, script, serve, soon, values};
     use super::*;
     use crate::model::Validity;
     use ring::{digest, hmac, pbkdf2};
@@ -309,7 +309,7 @@ mod tests {
     use std::time::Duration;
 
     fn check(port: u16, options: &str) -> Probed {
-        let url = format!("mongodb://svc:p4ssw0rd@127.0.0.1:{port},other.example/app?{options}");
+        let url = format!("mongodb://svc:{WORD}@127.0.0.1:{port},other.example/app?{options}");
         Mongodb(&net("mongodb", port)).check(&values(&[("url", &url)]), soon())
     }
 
@@ -388,11 +388,11 @@ mod tests {
 
     #[test]
     fn a_login_is_proved_by_both_sides() {
-        let probed = check(server("p4ssw0rd", true), "");
+        let probed = check(server(WORD, true), "");
         let Validity::Active { identity, .. } = probed.validity else { panic!("{probed:?}") };
         assert_eq!((&*identity["user"], &*identity["database"]), ("svc", "app"));
         assert_eq!(check(server("another", true), "authSource=admin").validity, Validity::Inactive);
-        assert_eq!(check(server("p4ssw0rd", false), "").validity, Validity::Unknown(Unknown::Ambiguous));
+        assert_eq!(check(server(WORD, false), "").validity, Validity::Unknown(Unknown::Ambiguous));
     }
 
     #[test]
@@ -438,7 +438,7 @@ mod tests {
     #[test]
     fn hostile_servers_end_in_time_and_prove_nothing() {
         for (name, port) in hostile() {
-            let url = format!("mongodb://svc:p4ssw0rd@127.0.0.1:{port}/");
+            let url = format!("mongodb://svc:{WORD}@127.0.0.1:{port}/");
             let begun = Instant::now();
             let probed = Mongodb(&net("mongodb", port))
                 .check(&values(&[("url", &url)]), begun + Duration::from_millis(700));

@@ -247,14 +247,14 @@ fn scrambled(plugin: &str, password: &[u8], nonce: &[u8]) -> Zeroizing<Vec<u8>> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{hostile, net, serve, soon, values};
+    use super::super::testing::{WORD, hostile, net, serve, soon, values};
     use super::*;
     use crate::model::Validity;
     use std::io::{Read, Write};
     use std::time::Duration;
 
     fn check(port: u16, options: &str) -> Probed {
-        let url = format!("mysql://svc:p4ssw0rd@127.0.0.1:{port}/app?{options}");
+        let url = format!("mysql://svc:{WORD}@127.0.0.1:{port}/app?{options}");
         Mysql(&net("mysql", port)).check(&values(&[("url", &url)]), soon())
     }
 
@@ -353,8 +353,8 @@ mod tests {
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let nonce: Vec<u8> = (1..=20).collect();
         // Worked out with Python's hashlib by the formulas of the protocol's pages.
-        assert_eq!(hex(&scrambled(NATIVE, b"p4ssw0rd", &nonce)), NATIVE_PROOF);
-        assert_eq!(hex(&scrambled(SHA2, b"p4ssw0rd", &nonce)), SHA2_PROOF);
+        assert_eq!(hex(&scrambled(NATIVE, WORD.as_bytes(), &nonce)), NATIVE_PROOF);
+        assert_eq!(hex(&scrambled(SHA2, WORD.as_bytes(), &nonce)), SHA2_PROOF);
     }
 
     const NATIVE_PROOF: &str = "05bc17981b3c7a88ad3e085887e5a1d97e6e77f3";
@@ -363,7 +363,7 @@ mod tests {
     #[test]
     fn hostile_servers_end_in_time_and_prove_nothing() {
         for (name, port) in hostile() {
-            let url = format!("mysql://svc:p4ssw0rd@127.0.0.1:{port}/app");
+            let url = format!("mysql://svc:{WORD}@127.0.0.1:{port}/app");
             let begun = Instant::now();
             let probed = Mysql(&net("mysql", port))
                 .check(&values(&[("url", &url)]), begun + Duration::from_millis(700));

@@ -231,14 +231,14 @@ fn hex(bytes: &[u8]) -> Zeroizing<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{hostile, net, script, soon, values};
+    use super::super::testing::{WORD, hostile, net, script, soon, values};
     use super::*;
     use crate::model::Validity;
     use std::time::Duration;
 
     fn check(port: u16, options: &str) -> Probed {
-        let url = format!("postgres://svc:p4ssw0rd@127.0.0.1:{port}/app?{options}");
-        Postgres(&net("postgres", port)).check(&values(&[("url", &url), ("secret", "p4ssw0rd")]), soon())
+        let url = format!("postgres://svc:{WORD}@127.0.0.1:{port}/app?{options}");
+        Postgres(&net("postgres", port)).check(&values(&[("url", &url), ("secret", WORD)]), soon())
     }
 
     fn message(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -306,16 +306,16 @@ mod tests {
         let port = script(&[]);
         let own = net("postgres", port);
         for url in [
-            format!("postgres://u:p4ssw0rd@127.0.0.2:{port}/"),
-            "postgres://u:p4ssw0rd@127.0.0.1/".to_owned(),
-            "postgres://u:p4ssw0rd@evil.example/".to_owned(),
-            format!("mysql://u:p4ssw0rd@127.0.0.1:{port}/"),
+            format!("postgres://u:{WORD}@127.0.0.2:{port}/"),
+            format!("postgres://u:{WORD}@127.0.0.1/"),
+            format!("postgres://u:{WORD}@evil.example/"),
+            format!("mysql://u:{WORD}@127.0.0.1:{port}/"),
         ] {
             let probed = Postgres(&own).check(&values(&[("url", &url)]), soon());
             assert_eq!(probed.validity, Validity::Unknown(Unknown::Refused), "{url}");
-            assert!(!probed.detail.contains("p4ssw0rd"), "{}", probed.detail);
+            assert!(!probed.detail.contains(WORD), "{}", probed.detail);
         }
-        let url = format!("postgres://u:p4ssw0rd@127.0.0.1:{port}/");
+        let url = format!("postgres://u:{WORD}@127.0.0.1:{port}/");
         let other = Postgres(&net("mysql", port)).check(&values(&[("url", &url)]), soon());
         assert_eq!(other.validity, Validity::Unknown(Unknown::Refused));
     }
@@ -324,7 +324,7 @@ mod tests {
     fn hostile_servers_end_in_time_and_prove_nothing() {
         for (name, port) in hostile() {
             for mode in ["", "sslmode=disable"] {
-                let url = format!("postgres://svc:p4ssw0rd@127.0.0.1:{port}/app?{mode}");
+                let url = format!("postgres://svc:{WORD}@127.0.0.1:{port}/app?{mode}");
                 let begun = Instant::now();
                 let probed = Postgres(&net("postgres", port))
                     .check(&values(&[("url", &url)]), begun + Duration::from_millis(700));

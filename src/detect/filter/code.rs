@@ -50,6 +50,16 @@ pub(super) fn run(c: &Candidate<'_>) -> Outcome {
     if drop { Outcome::Drop(Reason::CodeNotLiteral) } else { Outcome::Keep }
 }
 
+/// The name of a type or a constant in code, told by what ends it: `pwszBuffer: PCZZWSTR,`. However
+/// drawn it looks, it is no literal.
+pub(super) fn is_constant(c: &Candidate<'_>) -> bool {
+    c.file == FileKind::Code
+        && matches!(c.after(), [b',' | b';' | b')', ..])
+        && c.secret().iter().all(|b| b.is_ascii_uppercase() || *b == b'_')
+        && !quoted(c.hay, c.span.start, c.span.end)
+        && !in_string_or_comment(c)
+}
+
 /// Names of variables and options: `API_KEY`, `apiKeyName`, `self.token`, `break-start`. A password
 /// may be words with dashes between them, or a single word.
 fn is_variable_name(value: &[u8], chosen: bool) -> bool {

@@ -9,6 +9,7 @@ mod file;
 mod generated;
 mod hash;
 mod known;
+mod list;
 mod name;
 mod opaque;
 mod path;
@@ -136,6 +137,7 @@ pub const FILTERS: &[Filter] = &[
     advice("placeholder", placeholder::run),
     sure("variety", variety::run),
     looks("generated", generated::run),
+    looks("list", list::run),
     advice("path", path::run),
     advice("name", name::run),
     advice("code", code::run),
@@ -164,7 +166,7 @@ pub enum Judged {
 }
 
 /// What the ranking may not overrule: too short to be anything, and texts of translations; beside
-/// them values of which a part is blotted out.
+/// them values of which a part is blotted out, and constants in code.
 const FIRM: [Reason; 2] = [Reason::Length, Reason::Translation];
 
 /// Whether the words of a name end in that of an attribute, such as a length or a URL.
@@ -203,8 +205,11 @@ pub(super) fn weigh_again(
         let (Outcome::Adjust(a) | Outcome::Settle(a)) = outcome else {
             match outcome {
                 Outcome::Drop(reason) => {
-                    let firm = FIRM.contains(&reason)
-                        || reason == Reason::Placeholder && placeholder::is_masked(candidate.secret());
+                    let firm = match reason {
+                        Reason::Placeholder => placeholder::is_masked(candidate.secret()),
+                        Reason::CodeNotLiteral => code::is_constant(candidate),
+                        _ => FIRM.contains(&reason),
+                    };
                     if !candidate.rule.ranked || !filter.advises || firm {
                         return (Judged::Drop(reason), None);
                     }

@@ -51,6 +51,8 @@ reasons! {
     PublicKey, "public-key", "it is a public key or a certificate";
     /// Words of a human language.
     Prose, "prose", "it is ordinary text";
+    /// One of a list of texts.
+    Listed, "list", "it is one of a list of texts, not the value of the one before it";
     /// Text of a user interface in some language.
     Translation, "translation", "it is a text of a translation file";
     /// A lock file, bundle or other generated file.

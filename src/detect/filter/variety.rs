@@ -4,11 +4,16 @@ use super::words::is_wordlike;
 use super::{Candidate, Outcome, Reason};
 use crate::model::Class;
 
+/// Shortest secret: `u:p@host` is how forms are shown.
+const WORTH: usize = 3;
 /// Shortest variable part that is judged.
 const SHORTEST: usize = 6;
 
 pub(super) fn run(c: &Candidate<'_>) -> Outcome {
     let value = c.variable();
+    if c.secret().len() < WORTH {
+        return Outcome::Drop(Reason::Length);
+    }
     if c.rule.block || value.len() < SHORTEST {
         return Outcome::Keep;
     }

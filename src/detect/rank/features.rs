@@ -135,6 +135,11 @@ impl Feature {
     pub(super) fn is_of_file(self) -> bool {
         self >= Feature::File && self <= Feature::FileHidden
     }
+
+    /// Whether it is what another filter says.
+    pub(super) fn is_said(self) -> bool {
+        self >= Feature::SaysPlaceholder
+    }
 }
 
 /// A candidate's measurements.

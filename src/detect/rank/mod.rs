@@ -84,6 +84,11 @@ pub fn score(features: &Features, file_known: bool) -> Score {
     Score(if file_known { model.points(features) } else { model.most(features) })
 }
 
+/// The most that the score can be under any path, whatever the other filters say.
+pub fn most(features: &Features) -> Score {
+    Score(model::model().most_of_all(features))
+}
+
 /// What decided, weightiest first: a few features with their points.
 pub fn explain(features: &Features) -> Vec<(Feature, i32)> {
     let mut list = model::model().explain(features);

@@ -16,6 +16,10 @@ struct Tree {
     features: [Feature; DEPTH],
     above: [i16; DEPTH],
     leaves: [i16; LEAVES],
+    /// For each answer the most of those that differ from it in questions about the file only.
+    unplaced: [i16; LEAVES],
+    /// The same, with the questions for what the other filters say.
+    unsaid: [i16; LEAVES],
 }
 
 /// The trees, and the points from which a candidate counts.
@@ -53,7 +57,13 @@ fn read(text: &str) -> Result<Model, String> {
 }
 
 fn tree(text: &str) -> Result<Tree, &'static str> {
-    let mut tree = Tree { features: [Feature::Length; DEPTH], above: [0; DEPTH], leaves: [0; LEAVES] };
+    let mut tree = Tree {
+        features: [Feature::Length; DEPTH],
+        above: [0; DEPTH],
+        leaves: [0; LEAVES],
+        unplaced: [0; LEAVES],
+        unsaid: [0; LEAVES],
+    };
     let mut words = text.split(' ');
     for i in 0..DEPTH {
         let (name, above) = words.next().and_then(|w| w.split_once('>')).ok_or("a question is missing")?;
@@ -65,6 +75,8 @@ fn tree(text: &str) -> Result<Tree, &'static str> {
         let word = words.next().ok_or("an answer is missing")?;
         *leaf = word.parse().map_err(|_| "an answer is no number")?;
     }
+    tree.unplaced = tree.most(Feature::is_of_file);
+    tree.unsaid = tree.most(|f| f.is_of_file() || f.is_said());
     words.next().map_or(Ok(tree), |_| Err("there are too many answers"))
 }
 
@@ -73,11 +85,13 @@ impl Tree {
         (0..DEPTH).fold(0, |at, i| at << 1 | usize::from(features.get(self.features[i]) > self.above[i]))
     }
 
-    /// Of the answers that are possible if nothing of the file is known, the most.
-    fn most(&self, features: &Features) -> i16 {
-        let free = (0..DEPTH).fold(0, |free, i| free << 1 | usize::from(self.features[i].is_of_file()));
-        let at = self.at(features) & !free;
-        (0..LEAVES).filter(|leaf| leaf & !free == at).map(|leaf| self.leaves[leaf]).max().unwrap_or(0)
+    /// For each answer the most of those that are possible if some questions have no reply.
+    fn most(&self, is_open: impl Fn(Feature) -> bool) -> [i16; LEAVES] {
+        let open = (0..DEPTH).fold(0, |open, i| open << 1 | usize::from(is_open(self.features[i])));
+        std::array::from_fn(|at| {
+            let like = (0..LEAVES).filter(|leaf| leaf & !open == at & !open);
+            like.map(|leaf| self.leaves[leaf]).max().unwrap_or(0)
+        })
     }
 
     /// Adds what each question added: the change of the mean of the answers left.
@@ -102,7 +116,12 @@ impl Model {
 
     /// At least the points that it has under any path.
     pub(super) fn most(&self, features: &Features) -> i32 {
-        self.base + self.trees.iter().map(|t| i32::from(t.most(features))).sum::<i32>()
+        self.base + self.trees.iter().map(|t| i32::from(t.unplaced[t.at(features)])).sum::<i32>()
+    }
+
+    /// At least the points that it has under any path, whatever the other filters say.
+    pub(super) fn most_of_all(&self, features: &Features) -> i32 {
+        self.base + self.trees.iter().map(|t| i32::from(t.unsaid[t.at(features)])).sum::<i32>()
     }
 
     /// The features that decided, weightiest first.

@@ -68,6 +68,8 @@ pub enum Gate {
         literals: Vec<Vec<u8>>,
         /// Most bytes of the match before the literal.
         back: usize,
+        /// The pattern of what the match has before the literal, if it can be told apart.
+        front: Option<String>,
     },
     /// The match holds [`SCHEME`], before it at most [`SCHEME_REACH`] bytes, all of which a scheme may
     /// have (see `is_scheme`), and among them one of these lower-case literals.
@@ -266,8 +268,8 @@ fn gate(hir: &Hir, facts: Facts<'_>) -> Option<Gate> {
         return Some(Gate::Partner);
     }
     match inner {
-        Some(Required { literals, back }) if at_least(LITERAL_MIN, &literals) => {
-            Some(Gate::Inside { literals, back })
+        Some(Required { literals, back, front }) if at_least(LITERAL_MIN, &literals) => {
+            Some(Gate::Inside { literals, back, front: front.map(|front| front.to_string()) })
         }
         _ if at_least(LITERAL_MIN, &words) => Some(Gate::Near(words)),
         _ => facts.paths.then_some(Gate::Path),
@@ -411,6 +413,10 @@ mod tests {
         analyse(pattern, Facts { words: &words, ..Facts::default() }).expect(pattern).gate
     }
 
+    fn front(pattern: &str) -> Option<String> {
+        Some(pattern.to_owned())
+    }
+
     fn bytes(list: &[&str]) -> Vec<Vec<u8>> {
         list.iter().map(|s| s.as_bytes().to_vec()).collect()
     }
@@ -436,11 +442,15 @@ mod tests {
         );
         assert_eq!(
             gate_of(r"[0-9]{8}(?<secret>:AA[a-z_]{9})", &[]),
-            Gate::Inside { literals: bytes(&[":aa"]), back: 8 }
+            Gate::Inside { literals: bytes(&[":aa"]), back: 8, front: front("(?-u:[0-9]){8}") }
         );
         assert_eq!(
             gate_of(r"\b[a-z]{1,9}:(?<secret>\$2[ab]\$[./a-z]{20})", &[]),
-            Gate::Inside { literals: bytes(&["$2a$", "$2b$"]), back: 10 }
+            Gate::Inside {
+                literals: bytes(&["$2a$", "$2b$"]),
+                back: 10,
+                front: front(r"(?:(?-u:\b)(?-u:[a-z]){1,9}:)")
+            }
         );
         assert_eq!(gate_of(r"\b(?<secret>[a-z_]{20})\b", &["acme"]), Gate::Near(bytes(&["acme"])));
         assert_eq!(gate_of(r"\b(?<secret>[a-z0-9_]{30})\b", &["acme"]), Gate::Near(bytes(&["acme"])));
@@ -452,7 +462,11 @@ mod tests {
         assert_eq!(gate_of(r"\b(?<secret>ac://[a-z]{4}:[a-z-]{22})", &[]), Gate::Word(bytes(&["ac://"])));
         assert_eq!(
             gate_of(r"\bacs?(?:\+[a-z]{1,5})?://(?<secret>[a-z]{9})", &[]),
-            Gate::Inside { literals: bytes(&["://"]), back: 9 }
+            Gate::Inside {
+                literals: bytes(&["://"]),
+                back: 9,
+                front: front(r"(?:(?-u:\b)(?:ac)s?(?:\+(?-u:[a-z]){1,5})?)")
+            }
         );
         assert_eq!(
             gate_of(r"\bacme(?:\+[a-z]{1,5})?://(?<secret>[a-z]{3})", &[]),

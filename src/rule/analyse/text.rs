@@ -19,6 +19,8 @@ pub(super) struct Required {
     pub(super) literals: Vec<Vec<u8>>,
     /// Most bytes of the match before it.
     pub(super) back: usize,
+    /// The pattern of what a match has before it, if it can be told apart.
+    pub(super) front: Option<Hir>,
 }
 
 /// Most spellings that one place may have.
@@ -27,18 +29,28 @@ const SPELLINGS: usize = 64;
 /// The longest set of required literals that is found.
 pub(super) fn required(hir: &Hir) -> Option<Required> {
     if let Some(literals) = spelled(hir) {
-        return literals.iter().all(|l| !l.is_empty()).then_some(Required { literals, back: 0 });
+        return literals.iter().all(|l| !l.is_empty()).then_some(Required {
+            literals,
+            back: 0,
+            front: Some(Hir::empty()),
+        });
     }
     match hir.kind() {
         HirKind::Capture(c) => required(&c.sub),
-        HirKind::Repetition(rep) if rep.min > 0 => required(&rep.sub),
+        HirKind::Repetition(rep) if rep.min > 0 => required(&rep.sub).map(|r| Required { front: None, ..r }),
         HirKind::Alternation(parts) => {
-            let mut all = Required { literals: Vec::new(), back: 0 };
+            let mut all = Required { literals: Vec::new(), back: 0, front: None };
+            let mut fronts = Some(Vec::new());
             for part in parts {
-                let Required { literals, back } = required(part)?;
+                let Required { literals, back, front } = required(part)?;
                 all.literals.extend(literals);
+                fronts = fronts.zip(front).map(|(mut list, front)| {
+                    list.push(front);
+                    list
+                });
                 all.back = all.back.max(back);
             }
+            all.front = fronts.map(Hir::alternation);
             all.literals.sort();
             all.literals.dedup();
             (all.literals.len() <= SPELLINGS).then_some(all)
@@ -53,10 +65,11 @@ pub(super) fn required(hir: &Hir) -> Option<Required> {
                     best = Some(candidate);
                 }
             };
+            let row = |n: usize, last: Hir| Hir::concat(parts[..n].iter().cloned().chain([last]).collect());
             let mut texts = vec![Vec::new()];
             // Most bytes before this part, and before the texts that are being put together.
-            let (mut before, mut from) = (0usize, 0usize);
-            for part in parts {
+            let (mut before, mut from, mut first) = (0usize, 0usize, 0usize);
+            for (i, part) in parts.iter().enumerate() {
                 let longest = part.properties().maximum_len().unwrap_or(usize::MAX);
                 match spelled(part).and_then(|more| product(&texts, &more)) {
                     Some(more) => texts = more,
@@ -64,21 +77,26 @@ pub(super) fn required(hir: &Hir) -> Option<Required> {
                         keep(Required {
                             literals: std::mem::replace(&mut texts, vec![Vec::new()]),
                             back: from,
+                            front: Some(row(first, Hir::empty())),
                         });
                         match spelled(part) {
-                            Some(more) => (texts, from) = (more, before),
+                            Some(more) => (texts, from, first) = (more, before, i),
                             None => {
                                 if let Some(r) = required(part) {
-                                    keep(Required { back: r.back.saturating_add(before), ..r });
+                                    keep(Required {
+                                        back: r.back.saturating_add(before),
+                                        front: r.front.map(|front| row(i, front)),
+                                        literals: r.literals,
+                                    });
                                 }
-                                from = before.saturating_add(longest);
+                                (from, first) = (before.saturating_add(longest), i + 1);
                             }
                         }
                     }
                 }
                 before = before.saturating_add(longest);
             }
-            keep(Required { literals: texts, back: from });
+            keep(Required { literals: texts, back: from, front: Some(row(first, Hir::empty())) });
             best.filter(|b| b.literals.iter().all(|l| !l.is_empty()))
         }
         _ => None,

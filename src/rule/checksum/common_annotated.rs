@@ -74,7 +74,8 @@ impl Checksum for CommonAnnotated {
             let months = b"ABCDEFGHIJKL";
             let services: [&[u8; 4]; 4] = [b"AZDO", b"ACOG", b"AZMP", b"AZCS"];
             *secret = draw.text(BASE62, 52);
-            secret.extend_from_slice(b"JQQJ99B");
+            let mark = b"JQQJ99B";
+            secret.extend_from_slice(mark);
             secret.push(months[draw.below(months.len())]);
             secret.extend_from_slice(b"AC");
             secret.extend(draw.text(BASE62, 6));
