@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod calls;
+mod revoke;
 mod trust;
 mod verify;
 
 pub use calls::{Call, SelfHosted};
+pub use revoke::Revoke;
 pub use trust::{May, Organisation, Refused};
 pub use verify::Verify;
 
@@ -45,6 +47,8 @@ pub struct Config {
     pub endpoint: BTreeMap<String, SelfHosted>,
     /// What is asked of providers; in the organisation's file only.
     pub verify: Option<Verify>,
+    /// Who may switch keys off; in the organisation's file only.
+    pub revoke: Option<Revoke>,
 }
 
 /// The table `[hook]`: what the pre-receive hook of a server does.

@@ -6,6 +6,8 @@
 mod hostile;
 #[path = "cli/policy.rs"]
 mod policy;
+#[path = "cli/revoke.rs"]
+mod revoke;
 #[path = "cli/verify.rs"]
 mod verify;
 

@@ -7,6 +7,7 @@ use super::hook::HookArgs;
 use super::inventory::InventoryArgs;
 use super::man::ManArgs;
 use super::policy::PolicyArgs;
+use super::rotate::RotateCommand;
 use super::rules::RulesArgs;
 use super::scan::ScanArgs;
 use super::sweep::SweepArgs;
@@ -61,6 +62,8 @@ Examples:
   keywheel verify --report report.json --root src    every finding of a report, read from its place again"
     )]
     Verify(Box<VerifyCommand>),
+    /// Turn keys over: switch one off
+    Rotate(RotateCommand),
     /// List, show and check rules
     Rules(RulesArgs),
     /// Accept what is found today, so that only new findings count

@@ -17,6 +17,7 @@ mod policy;
 mod progress;
 mod random;
 mod reporting;
+mod rotate;
 mod rules;
 mod scan;
 mod session;
@@ -70,6 +71,7 @@ fn run() -> ExitCode {
         Command::Inventory(args) => inventory::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Rotate(args) => rotate::run(&args),
         Command::Man(args) => man::run(&args),
     };
     match result {

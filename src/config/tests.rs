@@ -74,6 +74,7 @@ fn the_schema_names_what_the_reader_takes() {
         ("[call]", "/properties/call"),
         ("[endpoint.acme]", "/properties/endpoint/additionalProperties"),
         ("[verify]", "/properties/verify"),
+        ("[revoke]", "/properties/revoke"),
     ] {
         let node = schema.pointer(at).unwrap();
         let names: BTreeSet<String> = node["properties"].as_object().unwrap().keys().cloned().collect();
@@ -255,4 +256,15 @@ fn only_the_organisation_speaks_of_calls() {
     // Nothing of a repository's file changes it.
     let (config, _) = under(text, "[scan]\nmin-severity = 'low'");
     assert!(config.verify.unwrap().enabled);
+}
+
+#[test]
+fn who_may_switch_keys_off_is_the_organisations_word() {
+    let text = "[revoke]\nallow = true\naudit-log = '/var/log/revoked'\n";
+    let revoke = Config::parse(Path::new("org.toml"), text).unwrap().revoke.unwrap();
+    assert!(revoke.allow && !revoke.unowned);
+    assert_eq!(revoke.audit_log.as_deref(), Some(Path::new("/var/log/revoked")));
+    assert!(fault("[revoke]\naudit-log = 'here'").contains("is not absolute"));
+    let told = Config::parse_repository(Path::new("keywheel.toml"), text).unwrap_err().to_string();
+    assert!(told.starts_with("keywheel.toml:1:2: `revoke` stands only"), "{told}");
 }

@@ -83,6 +83,7 @@ impl Config {
             ("call", config.call.is_some()),
             ("endpoint", !config.endpoint.is_empty()),
             ("verify", config.verify.is_some()),
+            ("revoke", config.revoke.is_some()),
         ];
         if let Some((key, _)) = foreign.into_iter().find(|(_, there)| *there) {
             let (line, column) = place(text, &[key]);

@@ -6,6 +6,7 @@
 //! - [`journal`] remembers: every change is one transaction, sealed and audited.
 //! - [`engine`] acts: one step a call, one change a step, announced before and written down after.
 //! - [`store`] puts keys where they are read.
+//! - [`revoke`] switches one leaked key off, and proves that it is dead.
 //! - [`double`] stands in for providers and stores, in rehearsals and tests.
 
 pub mod audit;
@@ -16,6 +17,7 @@ pub mod journal;
 pub mod lease;
 pub mod machine;
 pub mod policy;
+pub mod revoke;
 pub mod schedule;
 pub mod seal;
 pub mod store;

@@ -53,6 +53,12 @@ impl Authority {
 static TRUSTED: LazyLock<Authority> = LazyLock::new(Authority::new);
 static GOOD: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| TRUSTED.server(HOST, (2020, 2090)));
 
+/// The authority of every good server, as PEM.
+#[allow(dead_code, reason = "only one of the binaries that share this file gives it to a process")]
+pub(crate) fn authority() -> &'static str {
+    &TRUSTED.pem
+}
+
 /// The certificates of servers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Certificate {
@@ -113,6 +119,26 @@ impl Server {
             }
             tls.conn.send_close_notify();
             tls.flush().ok();
+        })
+    }
+
+    /// Stands in for any host: writes what `answer` gives for each request, or closes where it gives nothing.
+    #[allow(dead_code, reason = "only one of the binaries that share this file has such a server")]
+    pub(crate) fn standing_in(
+        name: &str,
+        answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        let config = TRUSTED.server(name, (2020, 2090));
+        Server::start(move |stream, heard| {
+            let mut tls = StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream);
+            while let Some(request) = request(&mut tls) {
+                let bytes = answer(&request);
+                heard.lock().unwrap().push(request);
+                let Some(bytes) = bytes else { return };
+                if tls.write_all(bytes.as_bytes()).and_then(|()| tls.flush()).is_err() {
+                    return;
+                }
+            }
         })
     }
 

@@ -51,9 +51,33 @@ struct Places {
 }
 
 pub(super) fn run(args: &VerifyCommand, path: &Path) -> Result<(Vec<Finding>, Vec<String>, Checks)> {
-    let report = read(path)?;
     let mut settings = Settings::new(&args.selection())?;
     settings.load_baseline()?;
+    let (config, policy) = (settings.config.clone(), args.calls.policy(&settings.config));
+    let rules = settings.detector.rules().clone();
+    let (mut findings, gone) = find(path, &args.root, settings, None)?;
+    let checks = check(&mut findings, &rules, &config, &policy, args.quiet)?;
+    Ok((findings, gone.iter().map(ToString::to_string).collect(), checks))
+}
+
+/// The findings of a report as they stand now, and the fingerprints of those that are gone; or the one that is
+/// named. The settings have the key of the report's fingerprints.
+///
+/// # Errors
+/// The report or a place cannot be read, or the fingerprint is not in it.
+pub(crate) fn find(
+    path: &Path,
+    root: &Path,
+    mut settings: Settings,
+    one: Option<&Fingerprint>,
+) -> Result<(Vec<Finding>, BTreeSet<Fingerprint>)> {
+    let mut report = read(path)?;
+    if let Some(one) = one {
+        report.findings.retain(|known| known.fingerprint == one.as_str());
+        if report.findings.is_empty() {
+            return Err(usage("the report has no finding of that fingerprint"));
+        }
+    }
     let key = settings.options.key.id().to_owned();
     let mut wanted = BTreeSet::new();
     for known in &report.findings {
@@ -68,20 +92,17 @@ pub(super) fn run(args: &VerifyCommand, path: &Path) -> Result<(Vec<Finding>, Ve
         }
         wanted.insert(fingerprint);
     }
-    let places = places(&report, &args.root)?;
+    let places = places(&report, root)?;
     // The report has passed its gate already, and comments on the way do not matter here.
     settings.floors = (Confidence::Low, Severity::Info);
     settings.options.inline_allow = false;
-    let (config, policy) = (settings.config.clone(), args.calls.policy(&settings.config));
-    let rules = settings.detector.rules().clone();
-    let pass = session::run_with(settings, |files, collector| push(&places, &args.root, files, collector))?;
+    let pass = session::run_with(settings, |files, collector| push(&places, root, files, collector))?;
     let mut findings = pass.outcome.findings;
     findings.retain(|f| wanted.contains(&f.fingerprint));
     findings.iter().for_each(|f| {
         wanted.remove(&f.fingerprint);
     });
-    let checks = check(&mut findings, &rules, &config, &policy, args.quiet)?;
-    Ok((findings, wanted.iter().map(ToString::to_string).collect(), checks))
+    Ok((findings, wanted))
 }
 
 fn read(path: &Path) -> Result<Report> {

@@ -55,10 +55,25 @@ pub(crate) struct Policy {
     pub(super) budget: Duration,
     pub(super) cache: Option<PathBuf>,
     pub(super) internal: Vec<String>,
-    pub(super) never: Vec<String>,
+    pub(crate) never: Vec<String>,
     pub(super) hosts: Vec<String>,
     /// Whether only what is proved to work is listed.
     pub(crate) only_active: bool,
+}
+
+impl Policy {
+    /// The policy of a command that keeps no verdicts and has no budget of its own.
+    pub(crate) fn uncached(config: &Config, internal: Vec<String>) -> Self {
+        let said = config.verify.clone().unwrap_or_default();
+        Policy {
+            budget: BUDGET,
+            cache: None,
+            internal,
+            never: said.never,
+            hosts: said.hosts,
+            only_active: false,
+        }
+    }
 }
 
 impl VerifyArgs {

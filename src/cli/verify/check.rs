@@ -136,7 +136,11 @@ fn open(path: &Path) -> Result<Option<Cache>> {
     Ok(Some(cache))
 }
 
-fn private_folder(path: &Path) -> std::io::Result<()> {
+/// Makes a folder that is its owner's alone.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn private_folder(path: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -5,8 +5,10 @@ mod args;
 mod check;
 mod single;
 
+pub(crate) use again::find as again;
 pub(crate) use args::{CallArgs, Caller, Policy, VerifyArgs};
-pub(crate) use check::check;
+pub(crate) use check::{check, private_folder, ready};
+pub(crate) use single::find as single;
 
 use super::args::{RuleChoice, Selection};
 use super::{code, output, terminal, usage};
@@ -50,7 +52,7 @@ pub(crate) struct VerifyCommand {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Form {
+pub(crate) enum Form {
     #[default]
     Text,
     Json,
@@ -117,7 +119,7 @@ fn exit_code(findings: &[Finding], gone: usize) -> u8 {
 }
 
 /// Reads a small file or standard input, without the line break at its end.
-fn secret_text(mut from: impl Read, name: &str) -> Result<zeroize::Zeroizing<Vec<u8>>> {
+pub(crate) fn secret_text(mut from: impl Read, name: &str) -> Result<zeroize::Zeroizing<Vec<u8>>> {
     /// Most bytes of a credential.
     const MOST: u64 = 1 << 20;
     let mut text = zeroize::Zeroizing::new(Vec::new());

@@ -31,8 +31,25 @@ struct Given {
 pub(super) fn run(args: &VerifyCommand) -> Result<(Vec<Finding>, Vec<String>, Checks)> {
     let settings = Settings::new(&args.selection())?;
     let policy = args.calls.policy(&settings.config);
+    let mut findings = vec![find(&settings, &args.with, args.stdin_json, &args.rules.only)?];
+    let rules = settings.detector.rules();
+    let checks = check(&mut findings, rules, &settings.config, &policy, args.quiet)?;
+    Ok((findings, Vec::new(), checks))
+}
+
+/// The secret of standard input, with further parts from files, as a finding of the rule that is named or that
+/// knows it by its look.
+///
+/// # Errors
+/// Standard input or a file cannot be used, or no rule fits.
+pub(crate) fn find(
+    settings: &Settings,
+    with: &[String],
+    stdin_json: bool,
+    only: &[String],
+) -> Result<Finding> {
     let text = secret_text(io::stdin().lock(), "standard input")?;
-    let (secret, mut parts) = if args.stdin_json {
+    let (secret, mut parts) = if stdin_json {
         // The parser's own words could quote the input.
         let given: Given = serde_json::from_slice(&text).map_err(|e| {
             usage(format!(
@@ -46,26 +63,24 @@ pub(super) fn run(args: &VerifyCommand) -> Result<(Vec<Finding>, Vec<String>, Ch
     } else {
         (Secret::new(&text), Vec::new())
     };
-    for pair in &args.with {
+    for pair in with {
         let (name, path) = pair.split_once('=').ok_or_else(|| {
             usage("--with takes NAME=FILE: the name that the rule gives a part, and its file")
         })?;
         let file = File::open(path).map_err(|e| usage(format!("cannot read `{path}`: {e}")))?;
         parts.push((name.to_owned(), Secret::new(&secret_text(file, path)?)));
     }
-    let rules = settings.detector.rules().clone();
-    let mut finding = match &args.rules.only[..] {
+    let rules = settings.detector.rules();
+    let mut finding = match only {
         [] => named(&settings.detector, &secret, &settings.options.key)?,
-        [id] => of_rule(&rules, id, &secret, &settings.options.key)?,
+        [id] => of_rule(rules, id, &secret, &settings.options.key)?,
         _ => return Err(usage("name one rule")),
     };
     let place = &mut finding.occurrences[0].partners;
     // What is given stands before what the pattern takes out of the value.
     let given = parts.into_iter().map(|(name, value)| Partner { name, value, line: 1 });
     *place = given.chain(std::mem::take(place)).collect();
-    let mut findings = vec![finding];
-    let checks = check(&mut findings, &rules, &settings.config, &policy, args.quiet)?;
-    Ok((findings, Vec::new(), checks))
+    Ok(finding)
 }
 
 /// The rule that the search itself names: a value that no rule knows by its look is sent to nobody by guess.
