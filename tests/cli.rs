@@ -1,13 +1,29 @@
 //! The command as a process: exit codes, baseline, configuration, and what it does with hostile input.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(target_os = "linux")]
+#[path = "cli/crowd.rs"]
+mod crowd;
+#[path = "cli/github.rs"]
+mod github;
 #[cfg(unix)]
 #[path = "cli/hostile.rs"]
 mod hostile;
+#[cfg(target_os = "linux")]
+#[path = "wire/namespace.rs"]
+mod namespace;
 #[path = "cli/policy.rs"]
 mod policy;
+#[path = "cli/reach.rs"]
+mod reach;
 #[path = "cli/revoke.rs"]
 mod revoke;
+#[path = "wire/server.rs"]
+#[allow(dead_code, reason = "most of it serves the tests of the transport")]
+mod server;
+#[cfg(target_os = "linux")]
+#[path = "cli/token.rs"]
+mod token;
 #[path = "cli/verify.rs"]
 mod verify;
 
@@ -16,6 +32,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Which tests are run once more where there is nothing but loopback: those that ask providers.
+#[cfg(target_os = "linux")]
+const IN_NAMESPACE: &[&str] = &["verify::", "revoke::", "reach::"];
 
 const FORMATS: [&str; 9] = ["text", "json", "jsonl", "sarif", "csv", "junit", "markdown", "github", "gitlab"];
 

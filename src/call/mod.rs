@@ -26,7 +26,9 @@ pub use host::{BadHost, Host, Pattern};
 pub use http::{Http, HttpError, HttpOptions, Proxy, ProxyError};
 pub use judge::Reply;
 pub use limits::{Clock, Limited, Limits, SystemClock};
-pub use operation::{Capture, Effect, Ending, Find, Next, Revoke, Right, Step, StepReply};
+pub use operation::{
+    Capture, Effect, Ending, Find, MOST_BODY, MOST_LIST, Next, Revoke, Right, Step, StepReply,
+};
 pub use prepared::{Prepared, RenderError, reserved};
 pub use reach::{Reach, Resolve, SystemResolver};
 pub use request::{AwsSign, Basic, Body, Filter, GoogleSign, Piece, Request, Sign, holes, pieces};

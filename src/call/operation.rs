@@ -4,6 +4,11 @@ use super::{Expect, Request};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Most bytes of an answer's body, inflated or not, unless a list is declared to be longer.
+pub const MOST_BODY: u32 = 64 << 10;
+/// Most that a list may be declared to have.
+pub const MOST_LIST: u32 = 8 << 20;
+
 /// One call and what its answers mean. An answer that fits none or several of the lists is unknown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +45,16 @@ pub struct Find {
     /// How to get the next page.
     #[serde(default)]
     pub next: Option<Next>,
+    /// Most bytes of a page, inflated or not, where the usual bound is too small for a list that has no pages.
+    #[serde(default = "usual")]
+    pub most: u32,
+    /// How many items a page has if there may be more pages, where there is no [`Find::next`] to read them by.
+    #[serde(default)]
+    pub full: Option<usize>,
+}
+
+fn usual() -> u32 {
+    MOST_BODY
 }
 
 /// How a list goes on. The read is repeated with the parameter set, at most 100 times.

@@ -74,6 +74,9 @@ pub enum StepError {
     /// The list does not end, or turns in a circle.
     #[error("the list does not end")]
     Endless,
+    /// The list may go on where it is not read.
+    #[error("the list may be longer than what was read of it")]
+    Cut,
     /// A value that is needed is not in the answer.
     #[error("the answer does not hold `{0}`")]
     Missing(String),
@@ -212,7 +215,7 @@ impl Caller<'_> {
                     sign::apply(how, values, &mut prepared, self.clock.wall())?;
                 }
             }
-            let reply = self.transport.read(&prepared, self.deadline())?;
+            let reply = self.transport.read_list(&prepared, self.deadline(), find.most)?;
             done(step, &reply)?;
             let mut page = json(&reply);
             cursor = find.next.as_ref().and_then(|next| {
@@ -222,6 +225,9 @@ impl Caller<'_> {
             });
             let items = page.pointer_mut(&find.items).and_then(Value::as_array_mut).map(std::mem::take);
             let items = items.ok_or_else(|| StepError::NoList(find.items.clone()))?;
+            if find.next.is_none() && find.full.is_some_and(|full| items.len() >= full) {
+                return Err(StepError::Cut);
+            }
             for item in items {
                 let fits = wanted.iter().all(|(pointer, value)| {
                     let there = item.pointer(pointer).filter(|v| !v.is_null());

@@ -20,6 +20,16 @@ pub trait Transport: Send + Sync {
     fn read(&self, request: &Prepared, deadline: Instant) -> Result<Reply, CallError> {
         self.send(request, deadline)
     }
+
+    /// As [`Transport::read`], for an answer whose body may have `most` bytes, at most [`super::MOST_LIST`]. A transport
+    /// that does not know of bounds reads as always.
+    ///
+    /// # Errors
+    /// As [`Transport::send`].
+    fn read_list(&self, request: &Prepared, deadline: Instant, most: u32) -> Result<Reply, CallError> {
+        let _ = most;
+        self.read(request, deadline)
+    }
 }
 
 /// Why there is no answer. Never holds a value of the request.

@@ -53,10 +53,8 @@ fn report(args: &ScanArgs, caller: Caller, scan: impl FnOnce(Settings) -> Result
     let policy = args.verify.policy(&settings.config, caller)?;
     let only = policy.as_ref().filter(|p| p.only_active).map(|_| config::FailOn::Active);
     let fail_on = args.reporting.fail_on(&settings.config, only);
-    if policy.is_none() && fail_on == config::FailOn::Active {
-        output::tell(
-            "the gate counts what is proved to work, and nothing is: pass --verify to have it proved",
-        );
+    if policy.is_none() {
+        gate::tell_unproved(fail_on);
     }
     let (rules, config, quiet) = (settings.detector.rules().clone(), settings.config.clone(), settings.quiet);
     let mut pass = scan(settings)?;

@@ -89,15 +89,7 @@ impl Pass {
 
     /// Leaves only what is proved to work, and says what that hides.
     pub(crate) fn keep_active(&mut self) {
-        let all = &mut self.outcome.findings;
-        let (before, open) = (all.len(), all.iter().filter(|f| gate::is_open(f)).count());
-        all.retain(|f| f.validity.is_active());
-        let hidden = before - all.len();
-        if let Some(checks) = self.checks.as_mut().filter(|_| hidden > 0) {
-            checks.notices.push(format!(
-                "not listed: findings that are not proved to work: {hidden}, of which it is not known of {open}"
-            ));
-        }
+        gate::keep_active(&mut self.outcome.findings, self.checks.as_mut());
     }
 }
 

@@ -109,6 +109,8 @@ enum Answer {
     },
     /// It was refused for what it is.
     Out(String),
+    /// It was refused, for what it is or for where it came from.
+    Barred(String),
 }
 
 /// Signs in with the password, and where it is let in without proof once more with a made-up one: a server that
@@ -119,7 +121,7 @@ fn signed_in(password: &Secret, login: &dyn Fn(&Secret) -> Result<Answer, Fault>
         return Ok(answer);
     }
     match login(&made_up(password.len())?) {
-        Ok(Answer::Out(_)) => Ok(answer),
+        Ok(Answer::Out(_) | Answer::Barred(_)) => Ok(answer),
         Ok(Answer::In { .. }) => Err(Fault::ambiguous("it lets a made-up password in as well")),
         Err(fault) => Err(Fault::new(
             fault.why,
@@ -148,6 +150,10 @@ fn probed(host: String, came: Result<Answer, Fault>) -> Probed {
             Probed { validity: Validity::Active { restricted, identity }, host, detail }
         }
         Ok(Answer::Out(detail)) => Probed { validity: Validity::Inactive, host, detail },
+        Ok(Answer::Barred(detail)) => {
+            let detail = format!("{detail}: refused, for what it is or for where it came from");
+            Probed { validity: Validity::Unknown(Unknown::Ambiguous), host, detail }
+        }
         Err(Fault { why, detail }) => Probed { validity: Validity::Unknown(why), host, detail },
     }
 }
@@ -199,8 +205,10 @@ mod tests {
                 if *given == password { Ok(inside(mutual)) } else { second.clone() }
             })
         };
-        assert_eq!(run(false, Ok(Answer::Out("x".to_owned()))), Ok(inside(false)));
-        assert_eq!(tried.borrow().len(), 2);
+        for refused in [Answer::Out("x".to_owned()), Answer::Barred("x".to_owned())] {
+            assert_eq!(run(false, Ok(refused)), Ok(inside(false)));
+            assert_eq!(tried.borrow().len(), 2);
+        }
         assert_eq!(run(false, Ok(inside(false))).unwrap_err().why, Unknown::Ambiguous);
         let slow = Fault::new(Unknown::RateLimited, "slow");
         assert_eq!(run(false, Err(slow)).unwrap_err().why, Unknown::RateLimited);

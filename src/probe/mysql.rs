@@ -3,6 +3,11 @@
 //!
 //! The capability `LOCAL_FILES` is never set, so that no server may ask for a file; the method
 //! `mysql_clear_password` is never followed.
+//!
+//! No answer proves a password dead: an account is a name *and* the hosts it may come from, and who has the right
+//! password and comes from elsewhere is refused with the same words as who has a wrong one
+//! (<https://dev.mysql.com/doc/refman/8.4/en/connection-access.html>,
+//! <https://dev.mysql.com/doc/refman/8.4/en/problems-connecting.html>).
 
 use super::link::Link;
 use super::url::{self, Target, Tls, parse};
@@ -159,7 +164,7 @@ impl Session {
         let code = packet.get(1..3).map(|c| u16::from_le_bytes([c[0], c[1]])).ok_or_else(wrong)?;
         let at = format!("{code} of MySQL");
         match code {
-            1045 if self.sent => Ok(Answer::Out(at)),
+            1045 if self.sent => Ok(Answer::Barred(at)),
             // The password was right, and must be changed before anything else.
             1820 | 1862 if self.sent => Ok(Answer::In {
                 mutual: false,
@@ -251,6 +256,7 @@ mod tests {
     use super::*;
     use crate::model::Validity;
     use std::io::{Read, Write};
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     fn check(port: u16, options: &str) -> Probed {
@@ -295,13 +301,13 @@ mod tests {
     }
 
     #[test]
-    fn only_a_wrong_password_is_dead() {
+    fn nothing_proves_a_password_dead() {
         use Unknown as U;
         let switch = |plugin: &str| [&[0xfe][..], plugin.as_bytes(), b"\0abcdefghijklmnopqrst\0"].concat();
         let unknown = |why| Validity::Unknown(why);
         for (name, bodies, expected) in [
-            ("wrong", vec![error(1045)], Validity::Inactive),
-            ("wrong after a switch", vec![switch(NATIVE), error(1045)], Validity::Inactive),
+            ("wrong, or not from here", vec![error(1045)], unknown(U::Ambiguous)),
+            ("the same after a switch", vec![switch(NATIVE), error(1045)], unknown(U::Ambiguous)),
             ("locked", vec![error(3118)], unknown(U::Ambiguous)),
             ("by socket", vec![error(1698)], unknown(U::Ambiguous)),
             ("blocked", vec![error(1129)], unknown(U::Blocked)),
@@ -323,6 +329,22 @@ mod tests {
             let bodies: Vec<&[u8]> = bodies.iter().map(Vec::as_slice).collect();
             assert_eq!(check(fake(NATIVE, OURS, &bodies), "").validity, expected, "{name}");
         }
+    }
+
+    #[test]
+    fn who_is_let_in_where_a_made_up_password_is_not_has_the_right_one() {
+        let (hello, logins) = (hello(NATIVE, OURS), AtomicUsize::new(0));
+        let port = serve(move |mut stream| {
+            let first = logins.fetch_add(1, Ordering::SeqCst) == 0;
+            stream.write_all(&hello).ok();
+            let mut buf = [0; 1024];
+            stream.read(&mut buf).ok();
+            stream.write_all(&packet(2, &if first { vec![0; 7] } else { error(1045) })).ok();
+            // Until the other side has read it.
+            stream.read(&mut buf).ok();
+        });
+        let probed = check(port, "");
+        assert!(matches!(probed.validity, Validity::Active { restricted: false, .. }), "{probed:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What sweeps remember between runs, in one SQLite file: which objects were looked at, which of
-//! those are to be read again, and what became of findings. Never a value, and never a path or name
-//! out of a repository.
+//! those are to be read again, what became of findings, and what providers said of them. Never a value, and
+//! never a path or name out of a repository.
 //!
 //! What a look gives is written in one row, sealed, with the looks themselves: an object counts as
 //! looked at only where what it points at is written too, whenever the process ends.
@@ -10,6 +10,7 @@ mod file;
 mod lifecycle;
 mod recall;
 mod seal;
+mod verdicts;
 
 pub use entry::{Entry, Finished};
 pub use lifecycle::{Judged, Of, Row, Trust, judge};

@@ -176,6 +176,19 @@ impl Cache {
         (Cache { path, key, entries, fresh: Vec::new(), ours }, fault)
     }
 
+    /// A cache that is kept elsewhere: what [`Cache::into_bytes`] gave, or an empty one. `random` becomes the key of
+    /// an empty one. What does not parse is taken for none.
+    pub fn of_bytes(bytes: Option<&[u8]>, random: [u8; 32]) -> Self {
+        let (key, entries) = bytes.and_then(content).unwrap_or((random, BTreeMap::new()));
+        Cache { path: PathBuf::new(), key, entries, fresh: Vec::new(), ours: false }
+    }
+
+    /// What is to be kept elsewhere, if this run learnt anything. Holds no secret.
+    pub fn into_bytes(self, now: i64) -> Option<Vec<u8>> {
+        let (fresh, content) = (self.fresh, (self.key, self.entries));
+        (!fresh.is_empty()).then(|| written(content, fresh, now)).transpose().ok().flatten()
+    }
+
     /// What is known under a key, if it still holds.
     pub(super) fn get(&self, key: &[u8; 32], now: i64) -> Option<Verdict> {
         self.entries.get(&name(&self.key, key)).filter(|kept| kept.holds(now))?.verdict()
@@ -199,23 +212,12 @@ impl Cache {
         }
         let io = |error| CacheFault::Io(self.path.clone(), error);
         let _held = lock(&self.path)?;
-        let (key, mut entries) = match load(&self.path) {
+        let before = match load(&self.path) {
             Ok(Some(whole)) => whole,
             Ok(None) | Err(CacheFault::Corrupt(_)) => (self.key, BTreeMap::new()),
             Err(fault) => return Err(fault),
         };
-        for (raw, kept) in std::mem::take(&mut self.fresh) {
-            entries.insert(name(&key, &raw), kept);
-        }
-        entries.retain(|_, kept| kept.holds(now));
-        if entries.len() > ENTRIES {
-            let mut ages: Vec<i64> = entries.values().map(|kept| kept.at).collect();
-            ages.sort_unstable();
-            let oldest = ages[entries.len() - ENTRIES];
-            entries.retain(|_, kept| kept.at >= oldest);
-        }
-        let whole = Whole { version: VERSION, key: hex(&key), entries };
-        let text = serde_json::to_vec(&whole).map_err(|e| io(e.into()))?;
+        let text = written(before, std::mem::take(&mut self.fresh), now).map_err(|e| io(e.into()))?;
         let beside = suffixed(&self.path, &format!(".{}.part", std::process::id()));
         let written =
             private(&beside, OpenOptions::new().write(true).create_new(true)).and_then(|mut file| {
@@ -229,6 +231,32 @@ impl Cache {
         }
         written.map_err(io)
     }
+}
+
+/// The form in which verdicts are kept, with the new ones, without those that do not hold any more.
+fn written(
+    (key, mut entries): Content,
+    fresh: Vec<([u8; 32], Kept)>,
+    now: i64,
+) -> Result<Vec<u8>, serde_json::Error> {
+    for (raw, kept) in fresh {
+        entries.insert(name(&key, &raw), kept);
+    }
+    entries.retain(|_, kept| kept.holds(now));
+    if entries.len() > ENTRIES {
+        let mut ages: Vec<i64> = entries.values().map(|kept| kept.at).collect();
+        ages.sort_unstable();
+        let oldest = ages[entries.len() - ENTRIES];
+        entries.retain(|_, kept| kept.at >= oldest);
+    }
+    serde_json::to_vec(&Whole { version: VERSION, key: hex(&key), entries })
+}
+
+/// The content of that form.
+fn content(text: &[u8]) -> Option<Content> {
+    let whole: Whole = serde_json::from_slice(text).ok()?;
+    let key = unhex(&whole.key).filter(|_| whole.version == VERSION)?;
+    Some((key, whole.entries))
 }
 
 /// The name of an entry.
@@ -275,11 +303,7 @@ fn load(path: &Path) -> Result<Option<Content>, CacheFault> {
     if text.len() as u64 > BYTES {
         return Err(corrupt());
     }
-    let whole: Whole = serde_json::from_slice(&text).map_err(|_| corrupt())?;
-    match unhex(&whole.key) {
-        Some(key) if whole.version == VERSION => Ok(Some((key, whole.entries))),
-        _ => Err(corrupt()),
-    }
+    content(&text).map(Some).ok_or_else(corrupt)
 }
 
 /// Why a file is not to be trusted.

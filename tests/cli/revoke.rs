@@ -1,17 +1,13 @@
 //! Switching keys off, as a process: servers on loopback stand in for the providers, under their own names and an
 //! authority that only the test trusts.
 
+use super::server::{Server, authority};
 use super::{Folder, Output, example, key};
 use keywheel::model::FingerprintKey;
 use std::io::Write;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-#[path = "../wire/server.rs"]
-#[allow(dead_code, reason = "most of it serves the tests of the transport")]
-mod server;
-use server::{Server, authority};
 
 /// What a provider does with the change.
 #[derive(Clone, Copy, PartialEq)]
@@ -35,7 +31,8 @@ struct Provider {
     secret: String,
 }
 
-fn reply(status: &str, body: &str) -> Option<String> {
+/// An answer with a body of JSON.
+pub(crate) fn reply(status: &str, body: &str) -> Option<String> {
     Some(format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()

@@ -1,84 +1,13 @@
-//! Asking a provider, as a process: the provider is a server of our own on loopback, which the organisation's
-//! file puts in GitHub's place.
+//! Asking a provider, as a process.
 
+use super::github::Github;
 use super::{Folder, Output, key};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::io::{Read, Write};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 
-/// A server that knows one key, answers oddly for a second one, and takes no other.
-struct Github {
-    port: u16,
-    /// The tokens that came.
-    asked: Arc<Mutex<Vec<String>>>,
-}
-
-impl Github {
-    fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&asked);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let seen = Arc::clone(&seen);
-                std::thread::spawn(move || serve(stream, &seen));
-            }
-        });
-        Github { port, asked }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-
-    /// The organisation's file.
-    fn file(&self, more: &str) -> String {
-        format!(
-            "[endpoint.github]\nbase = \"http://127.0.0.1:{}\"\nplain = true\ninternal = true\n{more}",
-            self.port
-        )
-    }
-}
-
-fn serve(stream: std::net::TcpStream, seen: &Mutex<Vec<String>>) {
-    let mut out = stream.try_clone().unwrap();
-    let mut reader = BufReader::new(stream);
-    loop {
-        let (mut token, mut line) = (String::new(), String::new());
-        loop {
-            line.clear();
-            if reader.read_line(&mut line).unwrap_or(0) == 0 {
-                return;
-            }
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("authorization: bearer ") {
-                token = line[line.len() - value.len()..].trim().to_owned();
-            }
-            if line == "\r\n" {
-                break;
-            }
-        }
-        seen.lock().unwrap().push(token.clone());
-        let (head, body) = if token == key(0) {
-            let body = format!("{{\"login\":\"octo\",\"id\":1,\"name\":\"it is {token}\"}}");
-            ("200 OK\r\nx-oauth-scopes: repo, admin:org", body)
-        } else if token == key(1) {
-            (
-                "403 Forbidden\r\nretry-after: 0",
-                "{\"message\":\"You have exceeded a secondary rate limit\"}".to_owned(),
-            )
-        } else {
-            ("401 Unauthorized", "{\"message\":\"Bad credentials\"}".to_owned())
-        };
-        let reply = format!(
-            "HTTP/1.1 {head}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        if out.write_all(reply.as_bytes()).is_err() {
-            return;
-        }
-    }
+/// It knows the first key, and answers oddly for the second.
+fn github() -> Github {
+    Github::new(key(0), key(1))
 }
 
 fn fed(f: &Folder, args: &[&str], input: &str) -> Output {
@@ -96,7 +25,7 @@ fn json(out: &Output) -> serde_json::Value {
 
 #[test]
 fn a_scan_proves_what_works_and_asks_once() {
-    let (f, github) = (Folder::new(), Github::new());
+    let (f, github) = (Folder::new(), github());
     f.put("org.toml", github.file("")).put("tree/a", format!("t = {}\n", key(0)));
     f.put("tree/b", format!("x\nt = {}\n", key(0))).put("tree/c", format!("t = {}\n", key(1)));
     f.put("dead/c", format!("t = {}\n", key(2)));
@@ -157,7 +86,7 @@ fn a_scan_proves_what_works_and_asks_once() {
 
 #[test]
 fn one_secret_from_standard_input() {
-    let (f, github) = (Folder::new(), Github::new());
+    let (f, github) = (Folder::new(), github());
     f.put("org.toml", github.file(""));
     let verify = |more: &[&str], input: &str| fed(&f, &[&["verify"][..], &ASK[1..], more].concat(), input);
     let out = verify(&[], &format!("{}\n", key(0))).gives(1, "");
@@ -182,7 +111,7 @@ fn one_secret_from_standard_input() {
 
 #[test]
 fn the_findings_of_a_report_again() {
-    let (f, github) = (Folder::new(), Github::new());
+    let (f, github) = (Folder::new(), github());
     f.put("org.toml", github.file(""));
     f.put("tree/a\\b\u{7}", format!("t = {}\n", key(0))).put("tree/gone", format!("t = {}\n", key(2)));
     f.put("tree/new", "");
@@ -206,7 +135,7 @@ fn the_findings_of_a_report_again() {
 
 #[test]
 fn who_may_switch_it_on() {
-    let (f, github) = (Folder::new(), Github::new());
+    let (f, github) = (Folder::new(), github());
     f.put("on.toml", github.file("[verify]\nenabled = true\n")).put("tree/a", format!("t = {}\n", key(0)));
     f.put("never.toml", github.file("[verify]\nenabled = true\nnever = [\"github\"]\n"));
     f.put("hosts.toml", github.file("[verify]\nenabled = true\nhosts = [\"api.github.com\"]\n"));
@@ -228,7 +157,7 @@ fn who_may_switch_it_on() {
 
 #[test]
 fn a_cache_that_cannot_be_used_is_told_and_ends_nothing() {
-    let (f, github) = (Folder::new(), Github::new());
+    let (f, github) = (Folder::new(), github());
     f.put("org.toml", github.file("")).put("tree/a", format!("t = {}\n", key(0)));
     f.put("cache.json", "not a cache");
     let args = [&["scan", "tree"][..], &ASK].concat();

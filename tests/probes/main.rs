@@ -125,11 +125,13 @@ fn mariadb() {
         ("svc", right, "?ssl-mode=DISABLED", "active"),
         ("svc", right, "?ssl-mode=VERIFY_IDENTITY", "active"),
         ("svc", right, "no_such_database", "active"),
-        ("svc", "wrong", "", "inactive"),
-        ("svc", "wrong", "?ssl-mode=DISABLED", "inactive"),
-        ("nobody", right, "", "inactive"),
+        ("svc", "wrong", "", AMBIGUOUS),
+        ("svc", "wrong", "?ssl-mode=DISABLED", AMBIGUOUS),
+        ("nobody", right, "", AMBIGUOUS),
+        // The right password, of an account that may come from elsewhere only: refused as a wrong one is.
+        ("away", right, "", AMBIGUOUS),
         ("old", right, "", "active-restricted"),
-        ("old", "wrong", "", "inactive"),
+        ("old", "wrong", "", AMBIGUOUS),
         ("locked", right, "", AMBIGUOUS),
     ] {
         let probed = ask(&Mysql(&s.net), &format!("mysql://{user}:{password}@127.0.0.1:{port}/{tail}"));

@@ -150,8 +150,9 @@ class Servers:
         daemon, data, port, password = self.programs["mariadbd"], self.folder("mariadb"), free_port(), made_up()
         base = pathlib.Path(daemon).resolve().parents[1]
         start = data / "start.sql"
-        users = "".join(f"CREATE USER '{name}'@'127.0.0.1' IDENTIFIED BY '{password}'{more};"
-                        for name, more in [("svc", ""), ("locked", " ACCOUNT LOCK"), ("old", " PASSWORD EXPIRE")])
+        users = "".join(f"CREATE USER '{name}'@'{host}' IDENTIFIED BY '{password}'{more};"
+                        for name, host, more in [("svc", "127.0.0.1", ""), ("locked", "127.0.0.1", " ACCOUNT LOCK"),
+                                                 ("old", "127.0.0.1", " PASSWORD EXPIRE"), ("away", "192.0.2.1", "")])
         # What mariadb-install-db does, whose helpers stand in further packages.
         (data / "mysql").mkdir()
         if os.getuid() == 0:

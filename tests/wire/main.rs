@@ -9,3 +9,6 @@ mod namespace;
 mod proxy;
 mod server;
 mod well;
+
+/// Which tests are run once more where there is nothing but loopback: all.
+const IN_NAMESPACE: &[&str] = &[];

@@ -1,6 +1,7 @@
-//! The tests of this binary once more, where there is nothing but loopback and the system counts every packet
+//! Tests of this binary once more, where there is nothing but loopback and the system counts every packet
 //! that was meant for elsewhere.
 
+use super::IN_NAMESPACE;
 use std::net::UdpSocket;
 use std::process::Command;
 
@@ -28,8 +29,8 @@ fn nothing_but_loopback_is_contacted() {
     let me = std::env::current_exe().unwrap();
     let enter = |script: &str| {
         let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--net", "sh", "-ec", script]).arg(&me).env(INSIDE, "1");
-        command.output()
+        command.args(["--user", "--map-root-user", "--net", "sh", "-ec", script]).arg(&me).args(IN_NAMESPACE);
+        command.env(INSIDE, "1").output()
     };
     if !enter("ip link set lo up").is_ok_and(|o| o.status.success()) {
         println!(
@@ -38,7 +39,7 @@ fn nothing_but_loopback_is_contacted() {
         return;
     }
     let output =
-        enter("ip link set lo up; \"$0\"; exec \"$0\" --exact namespace::count --ignored --nocapture")
+        enter("ip link set lo up; \"$0\" \"$@\"; exec \"$0\" --exact namespace::count --ignored --nocapture")
             .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");

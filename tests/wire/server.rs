@@ -97,6 +97,12 @@ impl Server {
         Server::start(move |stream, _| serve(stream))
     }
 
+    /// The same, with what was heard.
+    #[allow(dead_code, reason = "only one of the binaries that share this file has such a server")]
+    pub(crate) fn hearing(serve: impl Fn(TcpStream, &Mutex<Vec<String>>) + Send + Sync + 'static) -> Self {
+        Server::start(serve)
+    }
+
     /// Serves each connection after TLS.
     pub(crate) fn tls(certificate: Certificate, serve: impl Fn(&mut Tls) + Send + Sync + 'static) -> Self {
         let config = certificate.config();

@@ -7,7 +7,7 @@ mod reply;
 
 pub use proxy::{Proxy, ProxyError};
 
-use super::{CallError, Prepared, Reach, Reply, Transport, reserved};
+use super::{CallError, MOST_BODY, MOST_LIST, Prepared, Reach, Reply, Transport, reserved};
 use connect::Link;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore};
@@ -101,7 +101,13 @@ impl Http {
         self.proxy.iter().map(notice).collect()
     }
 
-    fn run(&self, agent: &Agent, request: &Prepared, deadline: Instant) -> Result<Reply, CallError> {
+    fn run(
+        &self,
+        agent: &Agent,
+        request: &Prepared,
+        deadline: Instant,
+        most: u32,
+    ) -> Result<Reply, CallError> {
         if deadline <= Instant::now() {
             return Err(CallError::Refused("no time is left".to_owned()));
         }
@@ -115,17 +121,21 @@ impl Http {
             }
             None => agent.run(ready),
         };
-        answer.map_err(reply::error).and_then(reply::read)
+        answer.map_err(reply::error).and_then(|response| reply::read(response, most))
     }
 }
 
 impl Transport for Http {
     fn send(&self, request: &Prepared, deadline: Instant) -> Result<Reply, CallError> {
-        self.run(&self.fresh, request, deadline)
+        self.run(&self.fresh, request, deadline, MOST_BODY)
     }
 
     fn read(&self, request: &Prepared, deadline: Instant) -> Result<Reply, CallError> {
-        self.run(&self.kept, request, deadline)
+        self.run(&self.kept, request, deadline, MOST_BODY)
+    }
+
+    fn read_list(&self, request: &Prepared, deadline: Instant, most: u32) -> Result<Reply, CallError> {
+        self.run(&self.kept, request, deadline, most.min(MOST_LIST))
     }
 }
 

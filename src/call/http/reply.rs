@@ -9,22 +9,19 @@ use ureq::http::{HeaderMap, Response};
 use ureq::{Body, Error};
 use zeroize::Zeroizing;
 
-/// Most bytes of a body, inflated or not.
-const MOST_BODY: u64 = 64 << 10;
-
-/// Reads the whole answer.
+/// Reads the whole answer, of whose body there may be `most` bytes, inflated or not.
 ///
 /// # Errors
 /// [`CallError::Lost`] if it does not come whole, [`CallError::Unreadable`] if it breaks a bound.
-pub(super) fn read(response: Response<Body>) -> Result<Reply, CallError> {
+pub(super) fn read(response: Response<Body>, most: u32) -> Result<Reply, CallError> {
     let (parts, mut body) = response.into_parts();
-    let raw = bounded(body.as_reader(), |e| error(Error::from(e)))?;
+    let raw = bounded(body.as_reader(), most, |e| error(Error::from(e)))?;
     let headers = headers(&parts.headers);
     let plain = match headers.get("content-encoding").map(|v| v.trim().to_ascii_lowercase()).as_deref() {
         _ if raw.is_empty() => raw,
         None | Some("" | "identity") => raw,
         Some("gzip" | "x-gzip") => {
-            bounded(MultiGzDecoder::new(raw.as_slice()), |_| unreadable("its gzip is broken"))?
+            bounded(MultiGzDecoder::new(raw.as_slice()), most, |_| unreadable("its gzip is broken"))?
         }
         Some(_) => return Err(unreadable("it is encoded in a way that was not asked for")),
     };
@@ -34,13 +31,15 @@ pub(super) fn read(response: Response<Body>) -> Result<Reply, CallError> {
 
 fn bounded(
     from: impl Read,
+    most: u32,
     failed: impl FnOnce(io::Error) -> CallError,
 ) -> Result<Zeroizing<Vec<u8>>, CallError> {
     // Of its full size from the start: a vector that grows leaves what it held behind.
-    let mut out = Zeroizing::new(Vec::with_capacity(MOST_BODY as usize + 1));
-    from.take(MOST_BODY + 1).read_to_end(&mut out).map_err(failed)?;
-    if out.len() as u64 > MOST_BODY {
-        return Err(unreadable("it is longer than 64 KiB"));
+    let most = u64::from(most);
+    let mut out = Zeroizing::new(Vec::with_capacity(most as usize + 1));
+    from.take(most + 1).read_to_end(&mut out).map_err(failed)?;
+    if out.len() as u64 > most {
+        return Err(unreadable(&format!("it is longer than {} KiB", most >> 10)));
     }
     Ok(out)
 }

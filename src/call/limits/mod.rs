@@ -148,24 +148,19 @@ impl<T: Transport> Limited<T> {
         }
     }
 
-    fn deadline(&self, deadline: Instant) -> Instant {
-        self.limits.until.map_or(deadline, |until| until.min(deadline))
-    }
-}
-
-impl<T: Transport> Transport for Limited<T> {
-    fn send(&self, request: &Prepared, deadline: Instant) -> Result<Reply, CallError> {
-        let gate = self.gate(&request.host);
-        self.once(&gate, self.deadline(deadline), &|until| self.inner.send(request, until))
-    }
-
-    fn read(&self, request: &Prepared, deadline: Instant) -> Result<Reply, CallError> {
+    /// Reads, and reads again where that helps.
+    fn tries(
+        &self,
+        request: &Prepared,
+        deadline: Instant,
+        send: &dyn Fn(Instant) -> Result<Reply, CallError>,
+    ) -> Result<Reply, CallError> {
         let gate = self.gate(&request.host);
         let deadline = self.deadline(deadline);
         let mut pause = PAUSE;
         let mut tries = 1;
         loop {
-            let result = self.once(&gate, deadline, &|until| self.inner.read(request, until));
+            let result = self.once(&gate, deadline, send);
             if tries == TRIES || !retry::helps(&result) {
                 return result;
             }
@@ -179,6 +174,25 @@ impl<T: Transport> Transport for Limited<T> {
             pause *= 4;
             tries += 1;
         }
+    }
+
+    fn deadline(&self, deadline: Instant) -> Instant {
+        self.limits.until.map_or(deadline, |until| until.min(deadline))
+    }
+}
+
+impl<T: Transport> Transport for Limited<T> {
+    fn send(&self, request: &Prepared, deadline: Instant) -> Result<Reply, CallError> {
+        let gate = self.gate(&request.host);
+        self.once(&gate, self.deadline(deadline), &|until| self.inner.send(request, until))
+    }
+
+    fn read(&self, request: &Prepared, deadline: Instant) -> Result<Reply, CallError> {
+        self.tries(request, deadline, &|until| self.inner.read(request, until))
+    }
+
+    fn read_list(&self, request: &Prepared, deadline: Instant, most: u32) -> Result<Reply, CallError> {
+        self.tries(request, deadline, &|until| self.inner.read_list(request, until, most))
     }
 }
 

@@ -4,29 +4,19 @@ use super::words::Words;
 use super::{admin, ask};
 use crate::cli::args::{RuleChoice, Selection};
 use crate::cli::settings::Settings;
-use crate::cli::verify::{self, Form};
-use crate::cli::{code, output, random, signal, usage};
+use crate::cli::verify::{self, Asking, Form};
+use crate::cli::{code, output, random, usage};
 use anyhow::Result;
 use clap::Args;
-use keywheel::call::{Limited, Limits, Right, SystemClock};
+use keywheel::call::Right;
 use keywheel::config::{self, Config, duration};
 use keywheel::model::{Finding, Fingerprint, Unchecked, Validity};
 use keywheel::report::Veil;
-use keywheel::rotate::revoke::{Entry, Log, Order, Outcome, Revoker};
-use keywheel::rule::RuleSet;
-use keywheel::verify::{Options, Verifier};
+use keywheel::rotate::revoke::{Done, Entry, Log, Order, Outcome, Revoker};
 use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
-
-/// Longest time of one call.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// How often signals are looked at.
-const BEAT: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Args)]
 pub(crate) struct RevokeArgs {
@@ -119,7 +109,19 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<u8> {
     }
     // Found out before anything is sent.
     let mut log = Log::open(&log_path(args, &policy)?).map_err(usage)?;
-    calling(args, &config, &rules, |revoker| act(args, revoker, &order, &words, &mut log, &asked, reason))
+    let calls = verify::Policy::uncached(&config, args.allow_internal.clone());
+    verify::asking(
+        &rules,
+        &config,
+        &calls,
+        None,
+        |_| (),
+        |Asking { verifier, stop, notices }| {
+            notices.iter().for_each(|notice| output::tell(notice));
+            let revoker = Revoker { verifier, cancel: stop, wait: args.wait };
+            act(args, &revoker, &order, &words, &mut log, &asked, reason)
+        },
+    )?
 }
 
 /// Looks first, asks, acts, and says what came of it.
@@ -138,8 +140,7 @@ fn act(
             let text = match args.format {
                 Form::Text => format!("dead already: {}; nothing to do\n", order.finding().fingerprint),
                 Form::Json => {
-                    let done =
-                        keywheel::rotate::revoke::Done { outcome: Outcome::Dead, evidence, unlogged: None };
+                    let done = Done { outcome: Outcome::Dead, status: None, evidence, unlogged: None };
                     words.json(Some(&before), "dead", Some(&done))
                 }
             };
@@ -176,50 +177,8 @@ fn act(
     output::print(text.as_bytes())?;
     Ok(match done.outcome {
         Outcome::Dead => code::CLEAN,
-        Outcome::StillWorks | Outcome::Refused(_) => code::FINDINGS,
+        Outcome::StillWorks(_) | Outcome::Refused(_) => code::FINDINGS,
         Outcome::RevokedNotProved(_) | Outcome::Unknown(_) => code::INCOMPLETE,
-    })
-}
-
-/// Runs `act` with everything that calls need, under the watch of signals.
-fn calling(
-    args: &RevokeArgs,
-    config: &Config,
-    rules: &RuleSet,
-    act: impl FnOnce(&Revoker<'_>) -> Result<u8>,
-) -> Result<u8> {
-    let policy = verify::Policy::uncached(config, args.allow_internal.clone());
-    let (http, only) = verify::ready(config, &policy)?;
-    http.notices().iter().for_each(|notice| output::tell(notice));
-    let hosts = config.hosts();
-    let limits = Limits { slower: rules.rates(), ..Limits::default() };
-    let stop = limits.stop.clone();
-    let transport = Limited::new(http, limits, Arc::new(SystemClock));
-    let mut seed = [0; 8];
-    random::fill(&mut seed)?;
-    let options = Options {
-        seed: u64::from_le_bytes(seed),
-        timeout: TIMEOUT,
-        never: policy.never.clone(),
-        only,
-        ..Options::default()
-    };
-    let verifier =
-        Verifier { rules, transport: &transport, hosts: &hosts, probes: &[], clock: &SystemClock, options };
-    signal::watch();
-    let (done, ended) = mpsc::channel::<()>();
-    std::thread::scope(|scope| {
-        let stop = &stop;
-        scope.spawn(move || {
-            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(BEAT) {
-                if signal::caught().is_some() {
-                    stop.store(true, Ordering::Relaxed);
-                }
-            }
-        });
-        // Dropped on every way out, which ends the watcher.
-        let _done = done;
-        act(&Revoker { verifier: &verifier, cancel: stop, wait: args.wait })
     })
 }
 

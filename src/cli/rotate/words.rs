@@ -79,6 +79,7 @@ impl Words<'_> {
             "asked": asked,
             "before": before.map(Validity::as_str),
             "outcome": outcome,
+            "answered": done.and_then(|d| d.status),
             "detail": text(done.map_or("", |d| d.outcome.detail())),
             "evidence": evidence,
         });

@@ -5,14 +5,18 @@ mod repository;
 use super::args::Selection;
 use super::reporting::Reporting;
 use super::settings::Settings;
+use super::verify::{self, Caller, VerifyArgs};
 use super::{gate, output, random, signal, usage};
 use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp;
-use keywheel::model::{Lifecycle, RawPath};
+use keywheel::config::{self, Config};
+use keywheel::model::{Checks, Finding, Lifecycle, RawPath};
 use keywheel::report::{Report, Veil};
+use keywheel::rule::RuleSet;
 use keywheel::scan::{Outcome, join};
 use keywheel::state::{Finished, State, StateError};
+use keywheel::verify::Cache;
 use repository::{Done, Sweeper};
 use std::path::{Path, PathBuf};
 
@@ -27,6 +31,8 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_name = "DIR")]
     storage_root: Option<PathBuf>,
     #[command(flatten)]
+    verify: VerifyArgs,
+    #[command(flatten)]
     reporting: Reporting,
 }
 
@@ -35,11 +41,18 @@ pub(crate) fn run(args: &SweepArgs) -> Result<u8> {
     let mut settings = Settings::new(&args.selection)?;
     settings.load_baseline()?;
     output::check(&targets)?;
-    let fail_on = args.reporting.fail_on(&settings.config, None);
+    // Whoever runs a sweep names the repositories, and has a state that they cannot write.
+    let policy = args.verify.policy(&settings.config, Caller::Person)?;
+    let only = policy.as_ref().filter(|p| p.only_active).map(|_| config::FailOn::Active);
+    let fail_on = args.reporting.fail_on(&settings.config, only);
+    if policy.is_none() {
+        gate::tell_unproved(fail_on);
+    }
     let paths = settings.paths.clone();
     if paths.iter().any(|p| p.as_os_str() == "-") {
         return Err(usage("standard input is no repository; name the path of one"));
     }
+    let (rules, config, quiet) = (settings.detector.rules().clone(), settings.config.clone(), settings.quiet);
     let started = Timestamp::now();
     let sweeper = Sweeper::new(settings, args.storage_root.clone());
     let mut state = open(&args.state)?;
@@ -51,15 +64,24 @@ pub(crate) fn run(args: &SweepArgs) -> Result<u8> {
         state = open(&args.state)?;
         swept = sweep(&sweeper, &state, &paths);
     }
-    let Swept { outcome, veil, below, lifecycle, mut done } = swept?;
+    let Swept { mut outcome, veil, below, lifecycle, mut done } = swept?;
+    let mut checks = None;
+    if let Some(policy) = policy.as_ref().filter(|_| signal::caught().is_none()) {
+        let asking = Asking { args: &args.verify, rules: &rules, config: &config, policy, quiet };
+        checks = Some(asking.check(&mut outcome.findings, &state)?);
+    }
     let gate = gate::exit_code(&outcome.findings, &outcome.coverage, fail_on);
+    // What is hidden has been weighed before.
+    if policy.is_some_and(|p| p.only_active) {
+        gate::keep_active(&mut outcome.findings, checks.as_mut());
+    }
     let caught = signal::caught();
     let report = Report {
         findings: &outcome.findings,
         below,
         coverage: &outcome.coverage,
         lifecycle: Some(&lifecycle),
-        checks: None,
+        checks: checks.as_ref(),
         veil: &veil,
         started,
         finished: Timestamp::now(),
@@ -75,6 +97,31 @@ pub(crate) fn run(args: &SweepArgs) -> Result<u8> {
         state.finish(finished)?;
     }
     Ok(args.reporting.code(caught, gate))
+}
+
+/// How providers are asked about what a sweep has found.
+struct Asking<'a> {
+    args: &'a VerifyArgs,
+    rules: &'a RuleSet,
+    config: &'a Config,
+    policy: &'a verify::Policy,
+    quiet: bool,
+}
+
+impl Asking<'_> {
+    /// Asks; verdicts are kept in the state, unless the command line names another place.
+    fn check(&self, findings: &mut [Finding], state: &State) -> Result<Checks> {
+        let &Asking { args, rules, config, policy, quiet } = self;
+        if args.names_cache() {
+            return verify::check(findings, rules, config, policy, quiet);
+        }
+        let mut cache = Cache::of_bytes(state.verdicts()?.as_deref(), random::key()?);
+        let checks = verify::check_with(findings, rules, config, policy, quiet, Some(&mut cache))?;
+        if let Some(bytes) = cache.into_bytes(Timestamp::now().as_second()) {
+            state.keep_verdicts(&bytes)?;
+        }
+        Ok(checks)
+    }
 }
 
 /// All repositories together.

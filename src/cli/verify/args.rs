@@ -17,7 +17,8 @@ pub(crate) struct CallArgs {
     /// Longest time that all calls take together: 90s, 5m [default: 5m]; what is not asked by then is unknown
     #[arg(long, value_name = "TIME", value_parser = duration)]
     verify_budget: Option<Duration>,
-    /// File of earlier verdicts; `none` for no such file [default: keywheel/verdicts.json in the user's cache folder]
+    /// File of earlier verdicts; `none` for no such file [default: keywheel/verdicts.json in the user's cache folder;
+    /// of a sweep, its state]
     #[arg(long, value_name = "FILE")]
     verify_cache: Option<PathBuf>,
     /// Let this host have an address that is not public
@@ -55,7 +56,7 @@ pub(crate) struct Policy {
     pub(super) budget: Duration,
     pub(super) cache: Option<PathBuf>,
     pub(super) internal: Vec<String>,
-    pub(crate) never: Vec<String>,
+    pub(super) never: Vec<String>,
     pub(super) hosts: Vec<String>,
     /// Whether only what is proved to work is listed.
     pub(crate) only_active: bool,
@@ -77,6 +78,11 @@ impl Policy {
 }
 
 impl VerifyArgs {
+    /// Whether the command line says where verdicts are kept.
+    pub(crate) fn names_cache(&self) -> bool {
+        self.calls.verify_cache.is_some()
+    }
+
     /// The policy of a run, if it asks at all.
     ///
     /// # Errors
@@ -109,7 +115,7 @@ impl VerifyArgs {
             return Ok(None);
         }
         let policy = Policy { only_active: self.only_active, ..self.calls.policy(config) };
-        super::check::ready(config, &policy)?;
+        super::asking::ready(config, &policy)?;
         Ok(Some(policy))
     }
 }

@@ -2,12 +2,14 @@
 
 mod again;
 mod args;
+mod asking;
 mod check;
 mod single;
 
 pub(crate) use again::find as again;
 pub(crate) use args::{CallArgs, Caller, Policy, VerifyArgs};
-pub(crate) use check::{check, private_folder, ready};
+pub(crate) use asking::{Asking, asking};
+pub(crate) use check::{check, check_with, private_folder};
 pub(crate) use single::find as single;
 
 use super::args::{RuleChoice, Selection};

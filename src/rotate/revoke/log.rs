@@ -38,6 +38,9 @@ pub struct Entry {
     /// What came of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
+    /// HTTP status of the answer to the change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
     /// What else there is to say of that.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
@@ -75,13 +78,14 @@ impl Entry {
             asked,
             reason,
             outcome: None,
+            status: None,
             detail: String::new(),
         }
     }
 
-    pub(super) fn ended(&self, at: Timestamp, outcome: &Outcome) -> Self {
+    pub(super) fn ended(&self, at: Timestamp, outcome: &Outcome, status: Option<u16>) -> Self {
         let (word, detail) = (Some(outcome.as_str()), outcome.detail().to_owned());
-        Entry { at: at.to_string(), event: Event::Outcome, outcome: word, detail, ..self.clone() }
+        Entry { at: at.to_string(), event: Event::Outcome, outcome: word, status, detail, ..self.clone() }
     }
 }
 
@@ -107,14 +111,15 @@ impl Log {
     /// It cannot be written, or is no file.
     pub fn open(path: &Path) -> Result<Log, LogError> {
         let wrong = |why| LogError { path: path.to_owned(), why };
+        // Before it is opened: a pipe would wait for a reader.
+        if path.metadata().is_ok_and(|m| !m.is_file()) {
+            return Err(wrong(io::Error::other("it is no regular file")));
+        }
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(wrong)?;
-        if !file.metadata().map_err(wrong)?.is_file() {
-            return Err(wrong(io::Error::other("it is no regular file")));
-        }
         // A new name is on the disk only once its folder is.
         #[cfg(unix)]
         if let Some(folder) = path.parent() {

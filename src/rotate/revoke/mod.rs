@@ -34,8 +34,8 @@ const CALLS: Duration = Duration::from_secs(300);
 pub enum Outcome {
     /// Proved dead.
     Dead,
-    /// The provider says that it is switched off, and it still works.
-    StillWorks,
+    /// The provider says that something is switched off, and the key still works; what that may mean.
+    StillWorks(String),
     /// The provider says that it is switched off; why that is not proved.
     RevokedNotProved(String),
     /// Nothing was changed, and why.
@@ -49,7 +49,7 @@ impl Outcome {
     pub fn as_str(&self) -> &'static str {
         match self {
             Outcome::Dead => "dead",
-            Outcome::StillWorks => "still-works",
+            Outcome::StillWorks(_) => "still-works",
             Outcome::RevokedNotProved(_) => "revoked-not-proved",
             Outcome::Refused(_) => "refused",
             Outcome::Unknown(_) => "unknown",
@@ -60,10 +60,10 @@ impl Outcome {
     pub fn detail(&self) -> &str {
         match self {
             Outcome::Dead => "",
-            Outcome::StillWorks => {
-                "the provider says that it is switched off, and the check still finds it working"
-            }
-            Outcome::RevokedNotProved(why) | Outcome::Refused(why) | Outcome::Unknown(why) => why,
+            Outcome::StillWorks(why)
+            | Outcome::RevokedNotProved(why)
+            | Outcome::Refused(why)
+            | Outcome::Unknown(why) => why,
         }
     }
 }
@@ -73,10 +73,19 @@ impl Outcome {
 pub struct Done {
     /// What became of it.
     pub outcome: Outcome,
+    /// The HTTP status of the answer to the change, if there was one.
+    pub status: Option<u16>,
     /// What the last check rests on, if there was one.
     pub evidence: Option<Evidence>,
     /// Why the outcome could not be written down, although the intent was.
     pub unlogged: Option<LogError>,
+}
+
+impl Done {
+    /// It ended before the change.
+    fn before(why: &dyn std::fmt::Display) -> Self {
+        Done { outcome: unchanged(why), status: None, evidence: None, unlogged: None }
+    }
 }
 
 /// Switches keys off.
@@ -108,17 +117,18 @@ impl Revoker<'_> {
         let caller = self.caller(order, &guarded);
         let mut values = order.values.clone();
         if let Err(stopped) = caller.reads(&order.revoke().reads, &mut values) {
-            return Ok(Done { outcome: unchanged(&stopped), evidence: None, unlogged: None });
+            return Ok(Done::before(&stopped));
         }
         if self.cancel.load(Ordering::Relaxed) {
-            return Ok(Done { outcome: unchanged(&"interrupted"), evidence: None, unlogged: None });
+            return Ok(Done::before(&"interrupted"));
         }
         log.write(intent)?;
         let changed = caller.change(&order.revoke().change, &values);
+        let status = changed.as_ref().ok().map(|answer| answer.status);
         let (outcome, evidence) = self.settle(order, changed);
         let at = self.verifier.clock.wall();
-        let unlogged = log.write(&intent.ended(at, &outcome)).err();
-        Ok(Done { outcome, evidence, unlogged })
+        let unlogged = log.write(&intent.ended(at, &outcome, status)).err();
+        Ok(Done { outcome, status, evidence, unlogged })
     }
 
     fn caller<'c>(&'c self, order: &'c Order, transport: &'c dyn Transport) -> Caller<'c> {
@@ -140,8 +150,11 @@ impl Revoker<'_> {
         let said = match changed {
             Err(error) if error.is_unsent() => return (unchanged(&error), None),
             Ok(answer) if answer.effect == Effect::Refused => {
+                // A key that is dead by now is refused as well.
+                let (validity, evidence) = self.look(order);
                 let why = format!("the provider refused with status {}", answer.status);
-                return (unchanged(&why), None);
+                let dead = validity == Validity::Inactive;
+                return (if dead { Outcome::Dead } else { unchanged(&why) }, evidence);
             }
             Ok(answer) if matches!(answer.effect, Effect::Done | Effect::Already) => Ok(()),
             Ok(answer) => Err(format!("the answer (status {}) proves nothing", answer.status)),
@@ -150,7 +163,10 @@ impl Revoker<'_> {
         let (validity, evidence) = self.wait(order);
         let outcome = match (said, &validity) {
             (_, Validity::Inactive) => Outcome::Dead,
-            (Ok(()), Validity::Active { .. }) => Outcome::StillWorks,
+            (Ok(()), Validity::Active { .. }) => {
+                let wrong = if order.revoke().ask.is_empty() { "" } else { OTHERS };
+                Outcome::StillWorks(format!("{STILL}{wrong}"))
+            }
             (Ok(()), _) => Outcome::RevokedNotProved(unproved(&validity, evidence.as_ref())),
             (Err(why), Validity::Active { .. }) => {
                 Outcome::Unknown(format!("{why}; the key still works; {LOOK}"))
@@ -203,6 +219,9 @@ impl Revoker<'_> {
 /// What a person does about an open question.
 const LOOK: &str = "look at the provider whether the key is there before you try again";
 
+const STILL: &str = "the provider says that it is switched off, and the check still finds it working";
+const OTHERS: &str = "; an id that was given may be another key's, which is off now";
+
 fn unchanged(why: &dyn std::fmt::Display) -> Outcome {
     Outcome::Refused(format!("nothing was changed: {why}"))
 }
@@ -247,4 +266,12 @@ impl Transport for Guarded<'_> {
         self.admit(request)?;
         self.verifier.transport.read(request, deadline)
     }
+
+    fn read_list(&self, request: &Prepared, deadline: Instant, most: u32) -> Result<Reply, CallError> {
+        self.admit(request)?;
+        self.verifier.transport.read_list(request, deadline, most)
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 
 use super::Check;
 use crate::call::{
-    self, Access, Effect, Expect, Grading, Host, Judgement, PROBES, Request, Revoke, Right, Step, Verify,
-    holes, reserved,
+    self, Access, Effect, Expect, Grading, Host, Judgement, MOST_BODY, MOST_LIST, PROBES, Request, Revoke,
+    Right, Step, Verify, holes, reserved,
 };
 use crate::model::Level;
 use crate::rule::{Rule, checksum, example};
@@ -155,6 +155,9 @@ impl Check {
             self.fault(&rule.id, format!("{at}: no answer proves that it was done"));
         }
         if let Some(find) = &step.find {
+            if !(MOST_BODY..=MOST_LIST).contains(&find.most) {
+                self.fault(&rule.id, format!("{at}: find: `most` is from {MOST_BODY} to {MOST_LIST} bytes"));
+            }
             for template in find.r#where.values().filter(|t| t.as_str() != "*") {
                 self.template(rule, &format!("{at}: find"), template, names);
             }

@@ -174,3 +174,22 @@ fn what_no_longer_holds_is_dropped() {
     f.keep(2, &verdict(Validity::Inactive, 1000), 1000 + ACTIVE);
     assert_eq!(f.open().entries.len(), 1);
 }
+
+#[test]
+fn what_is_kept_elsewhere_comes_back_and_what_is_damaged_does_not() {
+    let (dead, now) = (verdict(Validity::Inactive, 1000), 1000);
+    let mut cache = Cache::of_bytes(None, [7; 32]);
+    cache.put(&[1; 32], &dead);
+    let bytes = cache.into_bytes(now).unwrap();
+    let cache = Cache::of_bytes(Some(&bytes), [8; 32]);
+    assert_eq!(cache.get(&[1; 32], now).unwrap().validity, Validity::Inactive);
+    assert!(cache.get(&[1; 32], now + INACTIVE).is_none());
+    assert!(cache.into_bytes(now).is_none(), "nothing new is nothing to keep");
+    for bad in [&b""[..], b"{}", &bytes[..bytes.len() - 1]] {
+        assert!(Cache::of_bytes(Some(bad), [8; 32]).get(&[1; 32], now).is_none());
+    }
+    // It has no file of its own.
+    let mut cache = Cache::of_bytes(Some(&bytes), [8; 32]);
+    cache.put(&[2; 32], &dead);
+    assert!(cache.save(now).is_ok());
+}
