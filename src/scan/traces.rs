@@ -2,7 +2,7 @@
 
 use crate::model::Secret;
 use crate::rule::checksum::bytes::{BASE64, BASE64_URL, base64_encode};
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, packed};
 
 /// Bytes of a value that are looked for.
 const PIECE: usize = 24;
@@ -10,7 +10,12 @@ const PIECE: usize = 24;
 const MOST: usize = 256;
 
 /// Looks for values as they stand, in base64, in hexadecimal and in UTF-16.
-pub(super) struct Traces(AhoCorasick);
+pub(super) enum Traces {
+    /// Of few values: many bytes at once.
+    Few(packed::Searcher),
+    /// Of more, byte by byte.
+    Many(AhoCorasick),
+}
 
 impl Traces {
     /// `None` if there are too many values, or one is too short to be told from chance.
@@ -35,13 +40,21 @@ impl Traces {
                 patterns.push(base64_encode(&whole[..whole.len() / 3 * 3], alphabet, false));
             }
         }
+        patterns.sort();
+        patterns.dedup();
+        if let Some(few) = packed::Searcher::new(&patterns) {
+            return Some(Traces::Few(few));
+        }
         // Building fails only beyond sizes that the bounds above exclude; then everything is searched.
-        AhoCorasick::new(patterns).ok().map(Traces)
+        AhoCorasick::new(patterns).ok().map(Traces::Many)
     }
 
     /// Whether a text may hold one of the values.
     pub(super) fn may_be_in(&self, text: &[u8]) -> bool {
-        self.0.is_match(text)
+        match self {
+            Traces::Few(few) => few.find(text).is_some(),
+            Traces::Many(many) => many.is_match(text),
+        }
     }
 }
 
