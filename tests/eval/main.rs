@@ -5,7 +5,7 @@
 use keywheel::detect::{Detector, Workspace};
 use keywheel::model::Confidence;
 use keywheel::rule::RuleSet;
-use keywheel::scan::eval::{Label, Options, Report, score};
+use keywheel::scan::eval::{Label, Labelled, Options, Report, score};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -257,6 +257,37 @@ fn the_set_is_large_and_various() {
     let types: BTreeSet<&str> =
         files.iter().map(|(path, ..)| path.rsplit(['.', '/']).next().unwrap()).collect();
     assert!(lines >= 3000 && types.len() >= 40, "{lines} lines, {} types", types.len());
+}
+
+/// Leaves the set in the folder that `KEYWHEEL_EVAL_OUT` names, for `benches/accuracy.py`.
+#[test]
+fn the_set_can_be_left_for_peers() {
+    let scratch = std::env::temp_dir().join(format!("keywheel-eval-{}", std::process::id()));
+    let asked = std::env::var_os("KEYWHEEL_EVAL_OUT").map(std::path::PathBuf::from);
+    let folder = asked.as_ref().unwrap_or(&scratch);
+    let mut lines = String::new();
+    for (path, text, labels) in files() {
+        let file = folder.join(&path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+        for label in labels {
+            let Label { path, line, start, end, class, secret } = label;
+            let label = serde_json::json!({
+                "path": path, "line": line, "start": start, "end": end, "class": class, "secret": secret,
+            });
+            lines.push_str(&label.to_string());
+            lines.push('\n');
+        }
+    }
+    std::fs::write(folder.join("labels.jsonl"), &lines).unwrap();
+    // The command reads it as the other tests do.
+    let options = Options { floor: Confidence::Medium, labelled_only: false };
+    let detector = Detector::new(Arc::new(RuleSet::embedded()));
+    let report = Labelled::open(folder).unwrap().score(&detector, options).unwrap();
+    assert_eq!(report.all, run(true, Confidence::Medium).all);
+    if asked.is_none() {
+        std::fs::remove_dir_all(scratch).unwrap();
+    }
 }
 
 #[test]

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Scores Keywheel and its peers on the own labelled set of tests/eval and writes docs/accuracy.md.
+
+    python3 benches/accuracy.py            arguments go to cargo, such as --release
+
+Peers are found and asked as in matrix.py; live checks are off. Every tool at its defaults. A secret counts as found
+if a tool reports anything on its line; a line without a secret counts as wrong if a tool reports anything on it.
+"""
+import collections, datetime, json, os, pathlib, shutil, subprocess, sys, tempfile
+
+import matrix
+
+
+def ours(root, folder, out):
+    command = ["cargo", "run", "-q", *sys.argv[1:], "--", "scan", str(folder), "--exclude", "labels.jsonl", "--quiet",
+               "--exit-zero", "--show-secrets", "--format", f"jsonl={out}"]  # fmt: skip
+    subprocess.run(command, cwd=root, check=True)
+    return matrix.ours(out)
+
+
+def scores(labels, found, folder):
+    lines = collections.defaultdict(set)
+    for path, line, _ in found:
+        path = pathlib.Path(path)
+        name = str(path.relative_to(folder)) if path.is_absolute() else str(path).removeprefix("./").removeprefix("set/")
+        lines[name].add(line)
+    classes = collections.defaultdict(lambda: [0, 0, 0])
+    for label in labels:
+        hit = label["line"] in lines[label["path"]]
+        for name in ("all", label["class"]):
+            counts = classes[name]
+            if label["secret"]:
+                counts[0 if hit else 2] += 1
+            elif hit:
+                counts[1] += 1
+    return classes
+
+
+def rates(found, wrong, missed):
+    precision = found / (found + wrong) if found + wrong else 1.0
+    recall = found / (found + missed) if found + missed else 1.0
+    return precision, recall, 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def main():
+    work = pathlib.Path(tempfile.mkdtemp(prefix="keywheel-accuracy-"))
+    folder = work / "set"
+    cargo = ["cargo", "test", "-q", *sys.argv[1:], "--test", "eval", "the_set_can_be_left"]
+    env = os.environ | {"KEYWHEEL_EVAL_OUT": str(folder)}
+    subprocess.run(cargo, cwd=matrix.ROOT, env=env, stdout=subprocess.DEVNULL, check=True)
+    labels = [json.loads(line) for line in (folder / "labels.jsonl").read_text().splitlines()]
+    (folder / "labels.jsonl").unlink()
+    columns = [("Keywheel", scores(labels, ours(matrix.ROOT, folder, work / "keywheel"), folder))]
+    for name, variable, version, arguments, read in matrix.PEERS:
+        tool = os.environ.get(variable) or shutil.which(variable.lower())
+        if not tool:
+            print(f"{name}: not found; name it in {variable}", file=sys.stderr)
+            continue
+        env = os.environ | {"BETTERLEAKS_VALIDATE": "false"}
+        said = subprocess.run([tool, *version], capture_output=True, text=True, env=env).stdout.split()
+        out = work / variable.lower()
+        subprocess.run([tool, *arguments(str(folder), str(out))], cwd=work, capture_output=True, env=env)
+        reports = [p for p in (out, pathlib.Path(f"{out}.json")) if p.exists()]
+        if not reports:
+            print(f"{name}: wrote no report", file=sys.stderr)
+            continue
+        columns.append((f"{name} {said[-1].lstrip('v')}", scores(labels, read(reports[0]), folder)))
+    secrets = sum(label["secret"] for label in labels)
+    lines = [
+        "# Unnamed secrets: a comparison",
+        "",
+        f"The own labelled set of `tests/eval`: {len(labels):,} lines, {secrets:,} of them with a secret that is drawn",
+        "when the set is made. Each tool at its defaults, live checks off, in one run over the same files. A secret is",
+        "found if anything is reported on its line, and a line without one is wrong if anything is reported on it. The",
+        "lines and the rules come from the same hands, so that this flatters Keywheel; peers that leave passwords out",
+        "by choice are judged by what they leave out. Precision / recall / F1.",
+        "",
+        f"Made by `python3 benches/accuracy.py` on {datetime.date.today()}.",
+        "",
+        "| class | " + " | ".join(name for name, _ in columns) + " |",
+        "|---|" + "---|" * len(columns),
+    ]
+    for name in ["all"] + sorted({label["class"] for label in labels}):
+        cells = [" / ".join(f"{rate:.3f}" for rate in rates(*classes[name])) for _, classes in columns]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    (matrix.ROOT / "docs" / "accuracy.md").write_text("\n".join(lines) + "\n")
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()
