@@ -165,9 +165,9 @@ pub enum Judged {
     Drop(Reason),
 }
 
-/// What the ranking may not overrule: too short to be anything, and texts of translations; beside
+/// What the ranking may not overrule: too short to be anything, texts of translations, public keys; beside
 /// them values of which a part is blotted out, and constants in code.
-const FIRM: [Reason; 2] = [Reason::Length, Reason::Translation];
+const FIRM: [Reason; 3] = [Reason::Length, Reason::Translation, Reason::PublicKey];
 
 /// Whether the words of a name end in that of an attribute, such as a length or a URL.
 pub(super) fn is_attribute(last: &[u8]) -> bool {

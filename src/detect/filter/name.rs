@@ -59,12 +59,25 @@ pub(super) fn run(c: &Candidate<'_>) -> Outcome {
     }
     let mut backwards = words(&c.hay[name]).rev();
     let Some(last) = backwards.next() else { return Outcome::Keep };
-    let qualified = backwards.next().is_some_and(|before| {
+    let before = backwards.next();
+    if is_public_key(before, last) {
+        return Outcome::Drop(Reason::PublicKey);
+    }
+    let qualified = before.is_some_and(|before| {
         QUALIFIERS.iter().any(|(q, w)| {
             q.as_bytes().eq_ignore_ascii_case(before) && w.as_bytes().eq_ignore_ascii_case(last)
         })
     });
     if qualified || is_attribute(last) { Outcome::Drop(Reason::Attribute) } else { Outcome::Keep }
+}
+
+/// `publicKey`, `pubkey256`.
+fn is_public_key(before: Option<&[u8]>, last: &[u8]) -> bool {
+    let digits = last.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let stem = &last[..last.len() - digits];
+    stem.eq_ignore_ascii_case(b"pubkey")
+        || stem.eq_ignore_ascii_case(b"publickey")
+        || stem.eq_ignore_ascii_case(b"key") && before.is_some_and(|b| b.eq_ignore_ascii_case(b"public"))
 }
 
 #[cfg(test)]
@@ -91,7 +104,6 @@ mod tests {
                 "csrfToken: '«Zk3mQ9xPw1»'",
                 "max_tokens: «4096a»",
                 "keyVaultName: «prod-kv-01»",
-                "public_key = \"«Zk3mQ9xPw1»\"",
             ],
             &[
                 "api_key = «Zk3mQ9xPw1»",
@@ -103,5 +115,20 @@ mod tests {
             ],
         );
         table(&Rule::structured(0), run, Reason::Attribute, &[], &["key_id = «Zk3mQ9xPw1»"]);
+    }
+
+    #[test]
+    fn public_keys_are_no_secrets() {
+        table(
+            &Rule::generic(),
+            run,
+            Reason::PublicKey,
+            &[
+                "public_key = \"«Zk3mQ9xPw1»\"",
+                "const pubkey256 = '«Zk3mQ9xPw1»'",
+                "PublicKey(\"«Zk3mQ9xPw1»\")",
+            ],
+            &["public_key_password = \"«Zk3mQ9xPw1»\"", "republickeys: «Zk3mQ9xPw1»"],
+        );
     }
 }
