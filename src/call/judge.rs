@@ -1,6 +1,7 @@
 //! Judging an answer by what a rule declares. What fits nothing, or several things at once, proves nothing.
 
-use super::{Capture, Effect, Expect, Judgement, Recorded, Step, StepReply, Verify};
+use super::{Capture, Effect, Expect, Judgement, Recorded, Step, StepReply, Verify, xml};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use zeroize::Zeroize;
@@ -29,6 +30,13 @@ impl Drop for Reply {
     }
 }
 
+impl Reply {
+    /// The body, if it is JSON.
+    pub(super) fn json(&self) -> Option<Value> {
+        serde_json::from_str(&self.body).ok()
+    }
+}
+
 impl Recorded {
     /// The answer without its judgement.
     pub fn reply(&self) -> Reply {
@@ -44,13 +52,13 @@ impl StepReply {
 }
 
 impl Expect {
-    fn holds(&self, reply: &Reply, body: Option<&serde_json::Value>) -> bool {
+    fn holds(&self, reply: &Reply, body: Option<&Value>) -> bool {
         self.status.contains(reply.status)
             && self.json.iter().all(|(pointer, want)| {
                 body.and_then(|b| b.pointer(pointer)).is_some_and(|v| match v {
-                    serde_json::Value::Null => false,
+                    Value::Null => false,
                     _ if want == "*" => true,
-                    serde_json::Value::String(s) => s == want,
+                    Value::String(s) => s == want,
                     other => {
                         let text = other.to_string();
                         text == *want
@@ -72,7 +80,8 @@ impl Verify {
 
     /// Judges an answer, and gives the index of the first expectation of that list that it fits.
     pub fn matched(&self, reply: &Reply) -> Option<(Judgement, usize)> {
-        let (list, index) = one([&self.active, &self.restricted, &self.inactive], reply)?;
+        let lists = [&self.active, &self.restricted, &self.inactive];
+        let (list, index) = one(lists, reply, reply.json().as_ref())?;
         Some(([Judgement::Active, Judgement::Restricted, Judgement::Inactive][list], index))
     }
 }
@@ -80,7 +89,7 @@ impl Verify {
 impl Capture {
     /// Whether an answer holds the value.
     pub fn is_in(&self, reply: &Reply) -> bool {
-        let body = serde_json::from_str::<serde_json::Value>(&reply.body).ok();
+        let body = reply.json();
         match (&self.json, &self.header) {
             (Some(pointer), _) => {
                 body.as_ref().and_then(|b| b.pointer(pointer)).is_some_and(|v| !v.is_null())
@@ -94,24 +103,30 @@ impl Capture {
 impl Step {
     /// Judges an answer.
     pub fn judge(&self, reply: &Reply) -> Effect {
-        match one([&self.done, &self.already, &self.refused], reply) {
-            Some((0, _)) => Effect::Done,
-            Some((1, _)) => Effect::Already,
-            Some((2, _)) => Effect::Refused,
-            _ => Effect::Unknown,
-        }
+        const EFFECTS: [Effect; 5] =
+            [Effect::Done, Effect::Already, Effect::Refused, Effect::Busy, Effect::Full];
+        let lists = [&self.done, &self.already, &self.refused, &self.busy, &self.full];
+        one(lists, reply, self.body(reply).as_ref()).map_or(Effect::Unknown, |(list, _)| EFFECTS[list])
+    }
+
+    /// The body of an answer as a tree, if it is one.
+    pub fn body(&self, reply: &Reply) -> Option<Value> {
+        if self.xml { xml::tree(&reply.body) } else { reply.json() }
     }
 }
 
-/// Which one of three lists an answer fits, and where in it; none if it fits several. An answer that points
-/// elsewhere is not followed, and says nothing of what is there.
-fn one(lists: [&Vec<Expect>; 3], reply: &Reply) -> Option<(usize, usize)> {
+/// Which one of several lists an answer fits, and where in it; none if it fits more than one. An answer that
+/// points elsewhere is not followed, and says nothing of what is there.
+fn one<const N: usize>(
+    lists: [&Vec<Expect>; N],
+    reply: &Reply,
+    body: Option<&Value>,
+) -> Option<(usize, usize)> {
     if (300..400).contains(&reply.status) {
         return None;
     }
-    let body = serde_json::from_str(&reply.body).ok();
     let mut fitting = lists.iter().enumerate().filter_map(|(n, list)| {
-        let at = list.iter().position(|e| e.holds(reply, body.as_ref()))?;
+        let at = list.iter().position(|e| e.holds(reply, body))?;
         Some((n, at))
     });
     let first = fitting.next();

@@ -17,6 +17,7 @@ mod run;
 mod sign;
 mod template;
 mod transport;
+mod xml;
 
 pub use access::{Access, AccessCase, Grading};
 pub use address::refused;
@@ -27,11 +28,11 @@ pub use http::{Http, HttpError, HttpOptions, Proxy, ProxyError};
 pub use judge::Reply;
 pub use limits::{Clock, Limited, Limits, SystemClock};
 pub use operation::{
-    Capture, Effect, Ending, Find, MOST_BODY, MOST_LIST, Next, Revoke, Right, Step, StepReply,
+    By, Capture, Effect, Ending, Find, MOST_BODY, MOST_LIST, Next, Operation, Revoke, Right, Step, StepReply,
 };
 pub use prepared::{Prepared, RenderError, reserved};
 pub use reach::{Reach, Resolve, SystemResolver};
-pub use request::{AwsSign, Basic, Body, Filter, GoogleSign, Piece, Request, Sign, holes, pieces};
+pub use request::{AwsSign, Basic, Body, Filter, GoogleSign, Piece, Request, Sign, holes, pieces, tree};
 pub use run::{CAPTURED_HOST, Caller, Outcome, StepError, Stopped};
 pub use sign::{AwsKey, GoogleKey, SignError, aws_sigv4, google_jwt};
 pub use template::{Place, Values, render};

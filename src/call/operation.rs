@@ -23,6 +23,16 @@ pub struct Step {
     /// Answers that prove that nothing was changed.
     #[serde(default)]
     pub refused: Vec<Expect>,
+    /// Answers that prove that nothing was changed, and that it may be later: a rate limit.
+    #[serde(default)]
+    pub busy: Vec<Expect>,
+    /// Answers that prove that nothing was changed because there is no room for one more.
+    #[serde(default)]
+    pub full: Vec<Expect>,
+    /// Whether answers are XML, read as a tree: an element is an object of its children by name, a list if they are
+    /// all `member`, and its text if it has none.
+    #[serde(default)]
+    pub xml: bool,
     /// The pages of a list and the one item that is wanted; captures are then relative to that item.
     #[serde(default)]
     pub find: Option<Find>,
@@ -61,13 +71,33 @@ fn usual() -> u32 {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Next {
-    /// JSON pointer to the value for the next page; missing, null, `false` or empty ends the list.
+    /// JSON pointer to the value for the next page; missing, null, `false` or empty ends the list. With
+    /// `by = "header"` the header field, lower case; nothing where the list is counted.
+    #[serde(default)]
     pub from: String,
+    /// What the value is, if it does not stand in the body.
+    #[serde(default)]
+    pub by: By,
     /// Query parameter that takes it.
     pub parameter: String,
     /// JSON pointer to a flag that must be `true` for the list to go on.
     #[serde(default)]
     pub more: Option<String>,
+}
+
+/// What names the next page of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// A value in the body.
+    #[default]
+    Body,
+    /// A header field.
+    Header,
+    /// Its number, from 1; a page without items ends the list.
+    Page,
+    /// How many items came before it; a page without items ends the list.
+    Offset,
 }
 
 /// Where an answer holds a value. Exactly one of the two places.
@@ -86,6 +116,10 @@ pub struct Capture {
     /// Whether the step fails without it.
     #[serde(default = "yes")]
     pub required: bool,
+    /// Whether any kind of value is taken, as JSON, to be sent on by `{{ name | json }}`. One that is not there is
+    /// `null`.
+    #[serde(default)]
+    pub tree: bool,
 }
 
 fn yes() -> bool {
@@ -118,8 +152,23 @@ pub enum Effect {
     Already,
     /// Nothing was changed.
     Refused,
+    /// Nothing was changed; it may be later.
+    Busy,
+    /// Nothing was changed; there is no room.
+    Full,
     /// Nothing is proved.
     Unknown,
+}
+
+/// Reads, in order, then exactly one mutation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// Reads; each may use what earlier ones captured.
+    #[serde(default)]
+    pub reads: Vec<Step>,
+    /// The one mutation.
+    pub change: Step,
 }
 
 /// How a credential is switched off.

@@ -1,6 +1,7 @@
 //! A request whose holes are filled.
 
 use super::template::{base64, percent, render};
+use super::request::tree;
 use super::{Body, Place, Request, Values};
 use crate::model::Secret;
 use std::fmt;
@@ -142,7 +143,7 @@ fn kind(headers: &mut Vec<(String, Secret)>, value: &str) {
 }
 
 /// Writes a body tree as JSON. Texts are escaped here, so that a value stays one text.
-fn json(tree: &Body, values: &Values, out: &mut Vec<u8>) -> Result<(), RenderError> {
+fn json(body: &Body, values: &Values, out: &mut Vec<u8>) -> Result<(), RenderError> {
     let text = |s: &str, out: &mut Vec<u8>| -> Result<(), RenderError> {
         let value = render(s, values, Place::Body)?;
         out.push(b'"');
@@ -156,8 +157,11 @@ fn json(tree: &Body, values: &Values, out: &mut Vec<u8>) -> Result<(), RenderErr
         out.push(b'"');
         Ok(())
     };
-    match tree {
-        Body::String(s) => text(s, out)?,
+    match body {
+        Body::String(s) => match whole(body, values)? {
+            Some(value) => out.extend_from_slice(value.expose()),
+            None => text(s, out)?,
+        },
         Body::Array(items) => {
             out.push(b'[');
             for (n, item) in items.iter().enumerate() {
@@ -170,8 +174,12 @@ fn json(tree: &Body, values: &Values, out: &mut Vec<u8>) -> Result<(), RenderErr
         }
         Body::Table(fields) => {
             out.push(b'{');
-            for (n, (name, item)) in fields.iter().enumerate() {
-                if n > 0 {
+            let mut first = true;
+            for (name, item) in fields {
+                if whole(item, values)?.is_some_and(|tree| tree.expose() == b"null") {
+                    continue;
+                }
+                if !std::mem::take(&mut first) {
                     out.push(b',');
                 }
                 out.extend_from_slice(serde_json::Value::from(name.as_str()).to_string().as_bytes());
@@ -186,6 +194,18 @@ fn json(tree: &Body, values: &Values, out: &mut Vec<u8>) -> Result<(), RenderErr
         Body::Datetime(d) => text(&d.to_string(), out)?,
     }
     Ok(())
+}
+
+/// The tree that takes the place of a text that is nothing but `{{ name | json }}`.
+fn whole<'v>(item: &Body, values: &'v Values) -> Result<Option<&'v Secret>, RenderError> {
+    let Body::String(template) = item else { return Ok(None) };
+    let Some(name) = tree(template).map_err(RenderError::Template)? else { return Ok(None) };
+    let value = values.get(name).ok_or_else(|| RenderError::Missing(name.to_owned()))?;
+    if serde_json::from_slice::<serde::de::IgnoredAny>(value.expose()).is_err() {
+        let why = "it is not JSON";
+        return Err(RenderError::Unfit { name: name.to_owned(), place: Place::Body, why });
+    }
+    Ok(Some(value))
 }
 
 #[cfg(test)]

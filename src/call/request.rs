@@ -152,9 +152,11 @@ pub enum Piece<'a> {
 pub enum Filter {
     /// Standard base64 with padding.
     Base64,
+    /// A tree of JSON in the place of a whole text of a JSON body; a field whose tree is `null` is left out.
+    Json,
 }
 
-/// Takes a template apart, or says what is wrong with it. A hole is a name, optionally piped through `base64`;
+/// Takes a template apart, or says what is wrong with it. A hole is a name, optionally piped through a filter;
 /// other text between braces is refused, so that a slip cannot be sent to a provider.
 ///
 /// # Errors
@@ -173,7 +175,8 @@ pub fn pieces(template: &str) -> Result<Vec<Piece<'_>>, String> {
         }
         let filters = parts.map(|filter| match filter {
             "base64" => Ok(Filter::Base64),
-            _ => Err(format!("`{template}` uses the filter `{filter}`; there is base64")),
+            "json" => Ok(Filter::Json),
+            _ => Err(format!("`{template}` uses the filter `{filter}`; there are base64 and json")),
         });
         out.push(Piece::Text(&rest[..at]));
         out.push(Piece::Hole { name, filters: filters.collect::<Result<_, _>>()? });
@@ -184,6 +187,26 @@ pub fn pieces(template: &str) -> Result<Vec<Piece<'_>>, String> {
     }
     out.push(Piece::Text(rest));
     Ok(out)
+}
+
+/// The name in a template that is nothing but a tree: `{{ name | json }}`.
+///
+/// # Errors
+/// As [`pieces`], and a tree that is not alone.
+pub fn tree(template: &str) -> Result<Option<&str>, String> {
+    let pieces = pieces(template)?;
+    let mut holes = pieces.iter().filter_map(|piece| match piece {
+        Piece::Hole { name, filters } => Some((*name, filters.contains(&Filter::Json), filters.len())),
+        Piece::Text(_) => None,
+    });
+    let alone = pieces.iter().all(|p| matches!(p, Piece::Text("") | Piece::Hole { .. }));
+    match (holes.next(), holes.next()) {
+        (Some((name, true, 1)), None) if alone => Ok(Some(name)),
+        (first, second) if first.into_iter().chain(second).chain(holes).any(|(_, json, _)| json) => {
+            Err(format!("`{template}`: the filter json stands for a whole value, with nothing beside it"))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The names in the holes of a template.

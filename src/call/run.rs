@@ -2,7 +2,7 @@
 //! from the answer what the next step needs.
 
 use super::{
-    CallError, Capture, Clock, Effect, Find, HostError, Hosts, Origin, Place, Prepared, RenderError, Reply,
+    By, CallError, Capture, Clock, Effect, Find, HostError, Hosts, Origin, Place, Prepared, RenderError, Reply,
     Request, SignError, Step, Transport, Values, render, sign,
 };
 use crate::model::Secret;
@@ -165,8 +165,8 @@ impl Caller<'_> {
         let reply = self.transport.send(&prepared, self.deadline())?;
         let effect = step.judge(&reply);
         let (captured, missing) = match effect {
-            Effect::Done | Effect::Already => captures(step, &reply, &json(&reply)),
-            Effect::Refused | Effect::Unknown => Default::default(),
+            Effect::Done | Effect::Already => captures(step, &reply, &body(step, &reply)),
+            Effect::Refused | Effect::Busy | Effect::Full | Effect::Unknown => Default::default(),
         };
         let missing = if effect == Effect::Done { missing } else { Vec::new() };
         Ok(Outcome { effect, status: reply.status, captured, missing })
@@ -185,7 +185,7 @@ impl Caller<'_> {
             None => {
                 let reply = self.read(&step.request, values)?;
                 done(step, &reply)?;
-                captures(step, &reply, &json(&reply))
+                captures(step, &reply, &body(step, &reply))
             }
         };
         match missing.into_iter().next() {
@@ -197,15 +197,61 @@ impl Caller<'_> {
     /// The one item that fits, with the answer that it stood in. The whole list is read, since a second item
     /// that fits makes the first one worth nothing.
     fn find(&self, step: &Step, find: &Find, values: &Values) -> Result<(Reply, Value), StepError> {
+        let mut found = None;
+        self.items(step, find, values, &mut |reply, item| match found {
+            Some(_) => Err(StepError::Several),
+            None => {
+                found = Some((reply.clone(), item));
+                Ok(())
+            }
+        })?;
+        found.ok_or(StepError::NotFound)
+    }
+
+    /// Every item of a list that fits, with what is captured of each; an answer that is no list is one item.
+    ///
+    /// # Errors
+    /// The first page that was not read, or an item without a value that is needed: half a list is none.
+    pub fn list(&self, step: &Step, values: &Values) -> Result<Vec<(Value, Values)>, StepError> {
+        let mut all = Vec::new();
+        let mut take = |reply: &Reply, item: Value| {
+            let (captured, missing) = captures(step, reply, &item);
+            match missing.into_iter().next() {
+                Some(name) => Err(StepError::Missing(name)),
+                None => {
+                    all.push((item, captured));
+                    Ok(())
+                }
+            }
+        };
+        match &step.find {
+            Some(find) => self.items(step, find, values, &mut take)?,
+            None => {
+                let reply = self.read(&step.request, values)?;
+                done(step, &reply)?;
+                take(&reply, body(step, &reply))?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Gives each item that fits, page after page.
+    fn items(
+        &self,
+        step: &Step,
+        find: &Find,
+        values: &Values,
+        each: &mut dyn FnMut(&Reply, Value) -> Result<(), StepError>,
+    ) -> Result<(), StepError> {
         let mut wanted = Vec::new();
         for (pointer, template) in &find.r#where {
             let value = if template == "*" { None } else { Some(render(template, values, Place::Body)?) };
             wanted.push((pointer.as_str(), value));
         }
-        let mut found = None;
         let mut cursors = BTreeSet::new();
         let mut cursor: Option<String> = None;
-        for _ in 0..MOST_PAGES {
+        let mut seen = 0;
+        for page in 1..=MOST_PAGES {
             let mut prepared = self.prepare(&step.request, values)?;
             if let (Some(next), Some(cursor)) = (&find.next, &cursor) {
                 set_parameter(&mut prepared, &next.parameter, cursor);
@@ -217,14 +263,19 @@ impl Caller<'_> {
             }
             let reply = self.transport.read_list(&prepared, self.deadline(), find.most)?;
             done(step, &reply)?;
-            let mut page = json(&reply);
-            cursor = find.next.as_ref().and_then(|next| {
-                let more = next.more.as_ref().is_none_or(|at| page.pointer(at) == Some(&Value::Bool(true)));
-                let value = page.pointer(&next.from).filter(|v| **v != Value::Bool(false) && more)?;
-                text(value).filter(|t| !t.is_empty())
+            let tree = body(step, &reply);
+            let items = listed(step, find, &tree)?;
+            seen += items.len();
+            cursor = find.next.as_ref().filter(|next| goes_on(next.more.as_deref(), &tree)).and_then(|next| {
+                match next.by {
+                    By::Body => text(tree.pointer(&next.from).filter(|v| **v != Value::Bool(false))?),
+                    By::Header => reply.headers.get(&next.from).cloned(),
+                    By::Page | By::Offset if items.is_empty() => None,
+                    By::Page => Some((page + 1).to_string()),
+                    By::Offset => Some(seen.to_string()),
+                }
+                .filter(|t| !t.is_empty())
             });
-            let items = page.pointer_mut(&find.items).and_then(Value::as_array_mut).map(std::mem::take);
-            let items = items.ok_or_else(|| StepError::NoList(find.items.clone()))?;
             if find.next.is_none() && find.full.is_some_and(|full| items.len() >= full) {
                 return Err(StepError::Cut);
             }
@@ -236,15 +287,12 @@ impl Caller<'_> {
                         Some(want) => there.and_then(text).is_some_and(|t| t.as_bytes() == want.expose()),
                     }
                 });
-                if fits && found.is_some() {
-                    return Err(StepError::Several);
-                }
                 if fits {
-                    found = Some((reply.clone(), item));
+                    each(&reply, item.clone())?;
                 }
             }
             match &cursor {
-                None => return found.ok_or(StepError::NotFound),
+                None => return Ok(()),
                 Some(next) if !cursors.insert(next.clone()) => return Err(StepError::Endless),
                 Some(_) => {}
             }
@@ -253,8 +301,43 @@ impl Caller<'_> {
     }
 }
 
-fn json(reply: &Reply) -> Value {
-    serde_json::from_str(&reply.body).unwrap_or(Value::Null)
+/// Whether the flag that a list may have says that it goes on.
+fn goes_on(flag: Option<&str>, tree: &Value) -> bool {
+    flag.is_none_or(|at| match tree.pointer(at) {
+        Some(Value::Bool(more)) => *more,
+        Some(Value::String(more)) => more == "true",
+        _ => false,
+    })
+}
+
+impl Step {
+    /// Reads a recorded answer as a call would: its list, if it has one, and every value that is needed.
+    ///
+    /// # Errors
+    /// What a call would stumble over.
+    pub fn sample(&self, reply: &Reply) -> Result<(), StepError> {
+        let tree = body(self, reply);
+        let items = match &self.find {
+            Some(find) => listed(self, find, &tree)?.to_vec(),
+            None => vec![tree],
+        };
+        let lacks = items.iter().find_map(|item| captures(self, reply, item).1.into_iter().next());
+        lacks.map_or(Ok(()), |name| Err(StepError::Missing(name)))
+    }
+}
+
+/// The items of a page.
+fn listed<'v>(step: &Step, find: &Find, tree: &'v Value) -> Result<&'v [Value], StepError> {
+    match tree.pointer(&find.items) {
+        Some(Value::Array(items)) => Ok(items),
+        // An element without children is an empty text.
+        Some(Value::String(empty)) if step.xml && empty.is_empty() => Ok(&[]),
+        _ => Err(StepError::NoList(find.items.clone())),
+    }
+}
+
+fn body(step: &Step, reply: &Reply) -> Value {
+    step.body(reply).unwrap_or(Value::Null)
 }
 
 fn done(step: &Step, reply: &Reply) -> Result<(), StepError> {
@@ -291,6 +374,10 @@ fn captures(step: &Step, reply: &Reply, body: &Value) -> (Values, Vec<String>) {
 
 fn captured(capture: &Capture, reply: &Reply, body: &Value) -> Option<zeroize::Zeroizing<String>> {
     let found = match (&capture.json, &capture.header) {
+        (Some(pointer), None) if capture.tree => {
+            let value = body.pointer(pointer).unwrap_or(&Value::Null);
+            (!capture.required || !value.is_null()).then(|| value.to_string())
+        }
         (Some(pointer), None) => text(body.pointer(pointer)?),
         (None, Some(name)) => reply.headers.get(name).cloned(),
         // Refused by the check of rules.

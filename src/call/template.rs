@@ -74,6 +74,11 @@ pub fn render(template: &str, values: &Values, place: Place) -> Result<Secret, R
                 for filter in filters {
                     match filter {
                         Filter::Base64 => bytes = base64(&bytes),
+                        Filter::Json => {
+                            return Err(RenderError::Template(format!(
+                                "`{template}`: the filter json stands for a whole value of a JSON body"
+                            )));
+                        }
                     }
                 }
                 put(&bytes, place, &mut out).map_err(|why| RenderError::Unfit {

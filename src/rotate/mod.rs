@@ -6,6 +6,7 @@
 //! - [`journal`] remembers: every change is one transaction, sealed and audited.
 //! - [`engine`] acts: one step a call, one change a step, announced before and written down after.
 //! - [`store`] puts keys where they are read.
+//! - [`provider`] makes, lists and ends keys as rules declare it.
 //! - [`revoke`] switches one leaked key off, and proves that it is dead.
 //! - [`double`] stands in for providers and stores, in rehearsals and tests.
 
@@ -17,6 +18,7 @@ pub mod journal;
 pub mod lease;
 pub mod machine;
 pub mod policy;
+pub mod provider;
 pub mod revoke;
 pub mod schedule;
 pub mod seal;

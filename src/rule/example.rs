@@ -1,8 +1,11 @@
 //! The small language of a rule's examples: random characters, checksums and encodings take the
 //! place of literals, so that no key-shaped text stands in a rule file. See `docs/rules.md`.
 
+mod random;
 mod reader;
 mod set;
+
+pub use random::random;
 
 use super::checksum::Checksum;
 use super::checksum::Verdict;

@@ -13,6 +13,6 @@ mod table;
 pub use declared::Declared;
 pub use kind::{Fault, Kind, Pack};
 pub use load::{LoadError, RuleSet, capabilities, embedded_texts, line_and_column, line_of, parse};
-pub use rotate::{Can, Capabilities, CreateClass};
+pub use rotate::{Calls, Can, Capabilities, CreateClass};
 pub use schema::{ChecksumMode, ChecksumUse, Context, Provider, Rule, RuleFile, With};
 pub use table::verification;

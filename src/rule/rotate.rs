@@ -1,10 +1,15 @@
-//! What a provider lets one do with its keys: the head of `[rule.rotate]`, which policy is checked against.
+//! What a provider lets one do with its keys: the head of `[rule.rotate]`, which policy is checked against, and
+//! the calls by which it is done.
+
+mod calls;
+
+pub use calls::Calls;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// How the credentials of a rule can be turned over. The calls themselves are not part of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How the credentials of a rule can be turned over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Capabilities {
     /// How a new key comes about.
@@ -33,6 +38,9 @@ pub struct Capabilities {
     /// Pages that say so.
     #[serde(default)]
     pub source: Vec<String>,
+    /// The calls; none where turning over is known to be possible and nobody wrote them down.
+    #[serde(default)]
+    pub calls: Option<Box<Calls>>,
 }
 
 /// How a new key comes about, which decides what an unknown outcome of its creation leads to.
@@ -115,6 +123,7 @@ impl Capabilities {
         if self.source.is_empty() && self.off.is_none() {
             faults.push("no `source` says so; name the page, or switch it `off` with the reason".to_owned());
         }
+        faults.extend(self.calls.iter().flat_map(|calls| calls.faults(self)));
         faults
     }
 }

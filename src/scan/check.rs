@@ -2,6 +2,7 @@
 //! and by what can be read off them.
 
 mod calls;
+mod rotate;
 
 use crate::call::Pattern;
 use crate::detect::{Detector, Why, Workspace};
@@ -157,6 +158,9 @@ impl Check {
             }
             for fault in rule.rotate.iter().flat_map(|r| r.faults()) {
                 self.fault(&rule.id, format!("rotate: {fault}"));
+            }
+            if let Some(calls) = rule.rotate.as_ref().and_then(|r| r.calls.as_deref()) {
+                self.rotate(rule, calls, &provider.hosts);
             }
             if let Some(access) = &rule.access {
                 self.access(rule, access, &provider.hosts);

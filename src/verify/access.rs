@@ -30,7 +30,7 @@ impl Captured {
         let word = match effect {
             Effect::Done | Effect::Already => "done",
             Effect::Refused => "refused",
-            Effect::Unknown => return,
+            Effect::Busy | Effect::Full | Effect::Unknown => return,
         };
         self.0.insert(format!("read{n}"), word.to_owned());
     }

@@ -28,9 +28,9 @@ pub use crate::probe::{Probe, Probed};
 pub use cache::{Cache, CacheFault};
 pub use control::groups;
 
-use crate::call::{Clock, Hosts, Pattern, Transport};
-use crate::model::{Checks, Finding};
-use crate::rule::RuleSet;
+use crate::call::{Clock, Hosts, Pattern, Transport, Values};
+use crate::model::{Checks, Finding, Validity};
+use crate::rule::{Declared, RuleSet};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -83,5 +83,11 @@ impl Verifier<'_> {
     /// Gives each finding its verdict. Answers of the cache are used while they hold, and new ones are put there.
     pub fn check(&self, findings: &mut [Finding], cache: Option<&mut Cache>, watch: &Watch<'_>) -> Checks {
         run::check(self, findings, cache, watch)
+    }
+
+    /// Whether one credential of a rule works, given all its values. Unlike in a scan, an endpoint of the
+    /// organisation's that takes the place of the public service decides: whoever asks has one of its keys.
+    pub fn alive(&self, declared: &Declared, values: &Values) -> Validity {
+        run::alive(self, declared, values)
     }
 }

@@ -10,7 +10,7 @@ use crate::model::{Access, Checks, Evidence, Finding, Unchecked, Unknown, Validi
 use crate::rule::Declared;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -36,6 +36,22 @@ struct Run<'a> {
     calls: AtomicU64,
     controlled: AtomicU64,
     reads: AtomicU64,
+    /// Whether an endpoint of the organisation's decides, because the credential is one of its own.
+    own: bool,
+}
+
+/// Whether one credential works, given its values.
+pub(super) fn alive(verifier: &Verifier<'_>, declared: &Declared, values: &Values) -> Validity {
+    let cancel = AtomicBool::new(false);
+    let watch = Watch { progress: &|_, _| (), cancel: &cancel };
+    let run = Run::new(verifier, &watch, true);
+    let named = declared.rule.verify.as_ref().and_then(|v| v.probe.as_deref());
+    let verdict = match named.map(|name| verifier.probes.iter().find(|p| p.name() == name)) {
+        Some(Some(probe)) => run.probe(declared, *probe, values),
+        Some(None) => Verdict::unchecked(Unchecked::NoProbe),
+        None => run.attempt(declared, values),
+    };
+    verdict.validity
 }
 
 pub(super) fn check(
@@ -67,14 +83,7 @@ pub(super) fn check(
     checks.cached = verdicts.iter().flatten().count() as u64;
     let open: Vec<usize> = (0..jobs.len()).filter(|&n| verdicts[n].is_none()).collect();
 
-    let run = Run {
-        verifier,
-        watch,
-        controls: Controls::default(),
-        calls: AtomicU64::new(0),
-        controlled: AtomicU64::new(0),
-        reads: AtomicU64::new(0),
-    };
+    let run = Run::new(verifier, watch, false);
     run.all(&jobs, &open, &mut verdicts);
 
     let loose = run.controls.loose();
@@ -114,6 +123,20 @@ fn distrust(verdict: &mut Verdict, loose: &[(String, String)]) {
 }
 
 const LOOSE: &str = "it takes a made-up credential as well";
+
+impl<'a> Run<'a> {
+    fn new(verifier: &'a Verifier<'a>, watch: &'a Watch<'a>, own: bool) -> Self {
+        Run {
+            verifier,
+            watch,
+            controls: Controls::default(),
+            calls: AtomicU64::new(0),
+            controlled: AtomicU64::new(0),
+            reads: AtomicU64::new(0),
+            own,
+        }
+    }
+}
 
 impl Run<'_> {
     /// Works through the open jobs on several threads.
@@ -217,7 +240,7 @@ impl Run<'_> {
         };
         let mut detail = String::new();
         let (list, validity) = match judged {
-            Judgement::Inactive if elsewhere => {
+            Judgement::Inactive if elsewhere && !self.own => {
                 "the organisation's own endpoint does not know it; the public service was not asked"
                     .clone_into(&mut detail);
                 ("inactive", Validity::Unknown(Unknown::Ambiguous))
@@ -236,7 +259,9 @@ impl Run<'_> {
         evidence.status = Some(reply.status);
         evidence.expectation = format!("{list}[{index}]");
         let access = match validity {
-            Validity::Active { restricted, .. } => self.access(declared, values, &reply, restricted),
+            Validity::Active { restricted, .. } if !self.own => {
+                self.access(declared, values, &reply, restricted)
+            }
             _ => None,
         };
         Verdict { validity, evidence: Some(evidence), access }

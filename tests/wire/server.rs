@@ -32,8 +32,13 @@ impl Authority {
     }
 
     fn server(&self, name: &str, years: (i32, i32)) -> Arc<ServerConfig> {
+        self.server_of(&[name], years)
+    }
+
+    fn server_of(&self, names: &[&str], years: (i32, i32)) -> Arc<ServerConfig> {
         let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
         params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
         params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
         let chain: Vec<CertificateDer<'static>> =
@@ -148,6 +153,14 @@ impl Server {
         })
     }
 
+    /// Serves each connection after TLS, under the names of several hosts.
+    pub(crate) fn of_hosts(hosts: &[&str], serve: impl Fn(&mut Tls) + Send + Sync + 'static) -> Self {
+        let config = TRUSTED.server_of(hosts, (2020, 2090));
+        Server::start(move |stream, _| {
+            serve(&mut StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream));
+        })
+    }
+
     fn start(serve: impl Fn(TcpStream, &Mutex<Vec<String>>) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -217,6 +230,15 @@ pub(crate) fn options(reach: Reach) -> HttpOptions {
 /// A transport that trusts the test's authority and finds the host at an address.
 pub(crate) fn http(address: Option<SocketAddr>) -> Http {
     Http::new(options(reach(address))).unwrap()
+}
+
+/// A transport that finds several hosts at one address.
+pub(crate) fn http_of(hosts: &[&str], address: SocketAddr) -> Http {
+    let mut reach = reach(None);
+    for host in hosts {
+        reach.pin(Host::parse(host).unwrap(), 443, address);
+    }
+    Http::new(options(reach)).unwrap()
 }
 
 /// The same within limits that do not slow a test down.

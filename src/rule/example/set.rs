@@ -5,7 +5,7 @@ use super::Draw;
 /// A named set of characters.
 pub(super) struct Set {
     name: &'static str,
-    characters: &'static [u8],
+    pub(super) characters: &'static [u8],
 }
 
 const UPPER_LOWER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";

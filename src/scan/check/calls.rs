@@ -2,14 +2,18 @@
 
 use super::Check;
 use crate::call::{
-    self, Access, Effect, Expect, Grading, Host, Judgement, MOST_BODY, MOST_LIST, PROBES, Request, Revoke,
-    Right, Step, Verify, holes, reserved,
+    self, Access, By, Effect, Expect, Grading, Host, Judgement, MOST_BODY, MOST_LIST, PROBES, Request, Revoke,
+    Right, Step, Verify, holes, reserved, tree,
 };
 use crate::model::Level;
 use crate::rule::{Rule, checksum, example};
 
 impl Check {
     pub(super) fn verify(&mut self, rule: &Rule, verify: &Verify, hosts: &[String]) {
+        self.verify_with(rule, verify, &values(rule), hosts);
+    }
+
+    pub(super) fn verify_with(&mut self, rule: &Rule, verify: &Verify, names: &[String], hosts: &[String]) {
         let request = match (&verify.request, &verify.probe) {
             (Some(request), None) => request,
             (None, Some(probe)) => {
@@ -30,7 +34,7 @@ impl Check {
             }
             _ => return self.fault(&rule.id, "verify: there must be either a request or a probe"),
         };
-        self.request(rule, "verify", request, &values(rule), hosts);
+        self.request(rule, "verify", request, names, hosts);
         if verify.active.is_empty() {
             self.fault(&rule.id, "verify: no answer proves that it works");
         }
@@ -149,7 +153,7 @@ impl Check {
         }
     }
 
-    fn step(&mut self, rule: &Rule, at: &str, step: &Step, names: &[String], hosts: &[String]) {
+    pub(super) fn step(&mut self, rule: &Rule, at: &str, step: &Step, names: &[String], hosts: &[String]) {
         self.request(rule, at, &step.request, names, hosts);
         if step.done.is_empty() {
             self.fault(&rule.id, format!("{at}: no answer proves that it was done"));
@@ -166,6 +170,11 @@ impl Check {
             if capture.json.is_some() == capture.header.is_some() {
                 self.fault(&rule.id, format!("{at}: capture `{name}` needs either `json` or `header`"));
             }
+        }
+        if step.find.as_ref().and_then(|find| find.next.as_ref()).is_some_and(|next| {
+            next.from.is_empty() != matches!(next.by, By::Page | By::Offset)
+        }) {
+            self.fault(&rule.id, format!("{at}: find: next needs `from` unless it counts pages or items"));
         }
         for (n, recorded) in step.replies.iter().enumerate() {
             self.report.replies += 1;
@@ -217,6 +226,13 @@ impl Check {
         match holes(template) {
             Err(message) => self.fault(&rule.id, format!("{at}: {message}")),
             Ok(used) => {
+                match tree(template) {
+                    Err(message) => self.fault(&rule.id, format!("{at}: {message}")),
+                    Ok(Some(_)) if !at.contains(": json") => {
+                        self.fault(&rule.id, format!("{at}: the filter json belongs into a JSON body"));
+                    }
+                    Ok(_) => {}
+                }
                 for name in used.into_iter().filter(|n| !names.iter().any(|k| k == n)) {
                     self.fault(
                         &rule.id,
@@ -229,7 +245,7 @@ impl Check {
 }
 
 /// The names that a call of a rule may use: the secret, other named groups, other parts.
-fn values(rule: &Rule) -> Vec<String> {
+pub(super) fn values(rule: &Rule) -> Vec<String> {
     let mut names = vec!["secret".to_owned()];
     names.extend(groups(&rule.pattern));
     names.extend(rule.with.iter().map(|w| w.name.clone()));
