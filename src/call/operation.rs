@@ -80,6 +80,12 @@ pub struct Next {
     pub by: By,
     /// Query parameter that takes it.
     pub parameter: String,
+    /// The number of the first page, with `by = "page"`.
+    #[serde(default = "one")]
+    pub first: usize,
+    /// How many items a whole page has: one with fewer ends the list.
+    #[serde(default)]
+    pub size: Option<usize>,
     /// JSON pointer to a flag that must be `true` for the list to go on.
     #[serde(default)]
     pub more: Option<String>,
@@ -94,7 +100,9 @@ pub enum By {
     Body,
     /// A header field.
     Header,
-    /// Its number, from 1; a page without items ends the list.
+    /// The same pointer within the last item of the page.
+    Last,
+    /// Its number; a page without items ends the list.
     Page,
     /// How many items came before it; a page without items ends the list.
     Offset,
@@ -124,6 +132,10 @@ pub struct Capture {
 
 fn yes() -> bool {
     true
+}
+
+fn one() -> usize {
+    1
 }
 
 /// A recorded answer to a step.

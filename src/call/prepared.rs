@@ -1,7 +1,7 @@
 //! A request whose holes are filled.
 
-use super::template::{base64, percent, render};
 use super::request::tree;
+use super::template::{base64, percent, render};
 use super::{Body, Place, Request, Values};
 use crate::model::Secret;
 use std::fmt;

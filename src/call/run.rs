@@ -2,8 +2,8 @@
 //! from the answer what the next step needs.
 
 use super::{
-    By, CallError, Capture, Clock, Effect, Find, HostError, Hosts, Origin, Place, Prepared, RenderError, Reply,
-    Request, SignError, Step, Transport, Values, render, sign,
+    By, CallError, Capture, Clock, Effect, Find, HostError, Hosts, Next, Origin, Place, Prepared,
+    RenderError, Reply, Request, SignError, Step, Transport, Values, render, sign,
 };
 use crate::model::Secret;
 use serde_json::Value;
@@ -251,7 +251,7 @@ impl Caller<'_> {
         let mut cursors = BTreeSet::new();
         let mut cursor: Option<String> = None;
         let mut seen = 0;
-        for page in 1..=MOST_PAGES {
+        for page in 0..MOST_PAGES {
             let mut prepared = self.prepare(&step.request, values)?;
             if let (Some(next), Some(cursor)) = (&find.next, &cursor) {
                 set_parameter(&mut prepared, &next.parameter, cursor);
@@ -266,15 +266,19 @@ impl Caller<'_> {
             let tree = body(step, &reply);
             let items = listed(step, find, &tree)?;
             seen += items.len();
-            cursor = find.next.as_ref().filter(|next| goes_on(next.more.as_deref(), &tree)).and_then(|next| {
-                match next.by {
+            let whole = |next: &&Next| next.size.is_none_or(|size| items.len() >= size);
+            let further =
+                find.next.as_ref().filter(|next| goes_on(next.more.as_deref(), &tree)).filter(whole);
+            cursor = further.and_then(|next| {
+                let value = match next.by {
                     By::Body => text(tree.pointer(&next.from).filter(|v| **v != Value::Bool(false))?),
+                    By::Last => text(items.last()?.pointer(&next.from)?),
                     By::Header => reply.headers.get(&next.from).cloned(),
                     By::Page | By::Offset if items.is_empty() => None,
-                    By::Page => Some((page + 1).to_string()),
+                    By::Page => Some((next.first + page + 1).to_string()),
                     By::Offset => Some(seen.to_string()),
-                }
-                .filter(|t| !t.is_empty())
+                };
+                value.filter(|t| !t.is_empty())
             });
             if find.next.is_none() && find.full.is_some_and(|full| items.len() >= full) {
                 return Err(StepError::Cut);

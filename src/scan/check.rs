@@ -306,7 +306,7 @@ pub fn examples(path: &Path, text: &str) -> Result<Vec<(String, example::Expande
 mod tests {
     use super::*;
 
-    fn check_text(text: &str) -> Vec<String> {
+    pub(super) fn check_text(text: &str) -> Vec<String> {
         let file: RuleFile = toml::from_str(text).unwrap();
         let dir =
             std::env::temp_dir().join(format!("keywheel-check-{}-{:p}", std::process::id(), text.as_ptr()));
@@ -318,7 +318,7 @@ mod tests {
         report.faults.iter().map(|f| f.message.clone()).collect()
     }
 
-    const GOOD: &str = r#"
+    pub(super) const GOOD: &str = r#"
         [provider]
         id = "acmetest"
         name = "Acme"

@@ -8,5 +8,10 @@
 mod crash;
 mod faults;
 mod model;
+mod provider;
 mod rig;
 mod rivals;
+// Servers with certificates of their own, as the wire's tests have them; those use more of it.
+#[path = "../wire/server.rs"]
+#[allow(dead_code)]
+mod server;

@@ -39,27 +39,38 @@ impl Declared<'_> {
             Answer::Unknown(words) => return Answer::Unknown(words),
         };
         let id = match (self.head.class, slot, value::text(&captured, "id")) {
-            (CreateClass::F, Some(slot), _) => slot.clone(),
-            (_, _, Some(id)) => id,
-            (CreateClass::G, ..) => wish.like.0.clone(),
-            _ => wish.name.to_owned(),
+            (CreateClass::F, Some(slot), _) => Some(slot.clone()),
+            (_, _, Some(id)) => Some(id),
+            (CreateClass::G, ..) => Some(wish.like.0.clone()),
+            // Where no answer is said to hold an id, the name is it; else the list tells it.
+            _ if !operation.change.capture.contains_key("id") => Some(wish.name.to_owned()),
+            _ => None,
         };
-        let id = KeyId(id);
         let value = match wish.value {
             Some(chosen) => Some(chosen.clone()),
             None => value::join(&self.calls, &captured),
         };
-        match value {
-            Some(value) => Answer::Done(Made { id, value }),
-            // Made, without its value: read it if the id is known, else the engine looks for the key.
-            None => {
-                let known = captured.get("id").is_some() || self.head.class == CreateClass::F;
-                match known.then(|| self.look(&caller, &values, &id)) {
-                    Some(Answer::Done(Some(value))) => Answer::Done(Made { id, value }),
-                    _ => Answer::Unknown("the provider made a key, and its answer lacks the value".to_owned()),
-                }
-            }
+        match (id.map(KeyId), value) {
+            (Some(id), Some(value)) => Answer::Done(Made { id, value }),
+            // Made, without its value or id: looked for once, and else by the engine.
+            (Some(id), None) => match self.look(&caller, &values, &id) {
+                Answer::Done(Some(value)) => Answer::Done(Made { id, value }),
+                _ => Answer::Unknown("the provider made a key, and its answer lacks the value".to_owned()),
+            },
+            (None, Some(value)) => match self.named(call, wish.name) {
+                Some(id) => Answer::Done(Made { id, value }),
+                None => Answer::Unknown("the provider made a key, and its answer lacks the id".to_owned()),
+            },
+            (None, None) => Answer::Unknown("the provider makes a key and has not said which".to_owned()),
         }
+    }
+
+    /// The one key of a name.
+    fn named(&self, call: Call, name: &str) -> Option<KeyId> {
+        let Answer::Done(list) = self.listed(call) else { return None };
+        let mut fitting = list.into_iter().filter(|key| key.name.as_deref() == Some(name));
+        let first = fitting.next()?;
+        fitting.next().is_none().then_some(first.id)
     }
 
     /// Reads the value of a key.

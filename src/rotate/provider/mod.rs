@@ -42,7 +42,9 @@ pub enum ProviderError {
     #[error("there is no rule `{0}`; `keywheel rules list` names them")]
     NoRule(String),
     /// No calls are declared.
-    #[error("the rule `{rule}` declares no calls by which its keys are turned over; do it at the provider: {docs}")]
+    #[error(
+        "the rule `{rule}` declares no calls by which its keys are turned over; do it at the provider: {docs}"
+    )]
     NoCalls {
         /// The rule.
         rule: String,
@@ -96,7 +98,8 @@ impl<'a> Declared<'a> {
         admin: BTreeMap<String, Secret>,
         asked: &BTreeMap<String, String>,
     ) -> Result<Self, ProviderError> {
-        let mut stated = verifier.rules.declared(rule).ok_or_else(|| ProviderError::NoRule(rule.to_owned()))?;
+        let mut stated =
+            verifier.rules.declared(rule).ok_or_else(|| ProviderError::NoRule(rule.to_owned()))?;
         let no_calls = || {
             let docs = Some(stated.provider.docs.clone()).filter(|d| !d.is_empty());
             ProviderError::NoCalls {
@@ -208,7 +211,7 @@ fn refusal(why: &StepError) -> Refusal {
         | StepError::Missing(_)
         | StepError::NoList(_) => Refusal::Denied,
         StepError::Unproved { effect: Effect::Full, .. } => Refusal::Quota,
-        StepError::Unproved { .. } | StepError::Call(_) | StepError::Endless => Refusal::Busy,
+        StepError::Unproved { .. } | StepError::Call(_) | StepError::Endless | StepError::Cut => Refusal::Busy,
     }
 }
 
@@ -253,7 +256,7 @@ impl Provider for Declared<'_> {
 
     fn verify(&self, _: Call, value: &Secret) -> Life {
         let Some(parts) = value::split(&self.calls, value) else { return Life::Unknown };
-        let mut values = self.asked.clone();
+        let mut values = self.given.clone();
         values.extend(value::within(&self.stated.rule.pattern, &parts)).extend(parts);
         match self.verifier.alive(&self.stated, &values) {
             Validity::Active { .. } => Life::Live,

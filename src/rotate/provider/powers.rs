@@ -46,7 +46,8 @@ mod tests {
         let bare = head("class = 'C'\ncan = ['delete', 'usage']\npropagation = 5\n[calls]").unwrap();
         assert!(!bare.delete && !bare.usage && !bare.list && bare.propagation == Span::seconds(5));
         let change = "{ change = { request = { method = 'DELETE', url = 'https://a.example' }, done = [] } }";
-        let slots = head(&format!("class = 'F'\nkeys = 2\n[calls]\ndelete = {change}\ndisable = {change}")).unwrap();
+        let slots =
+            head(&format!("class = 'F'\nkeys = 2\n[calls]\ndelete = {change}\ndisable = {change}")).unwrap();
         assert!(slots.delete && !slots.disable && slots.list && slots.quota.is_none());
         let placed = head(&format!("class = 'G'\nnative_overlap = 60\n[calls]\ndelete = {change}")).unwrap();
         assert!(!placed.delete && placed.native_overlap == Span::seconds(60));

@@ -122,13 +122,18 @@ mod tests {
 
     #[test]
     fn parts_go_there_and_back_as_the_same_bytes() {
-        let calls = calls("parts = ['public_key']\nchoose = { secret = 's_{a62:30}', public_key = 'p_{uuid}' }");
+        let calls =
+            calls("parts = ['public_key']\nchoose = { secret = 's_{a62:30}', public_key = 'p_{uuid}' }");
         let value = propose(&calls).unwrap();
         let parts = split(&calls, &value).unwrap();
         assert!(parts.get("secret").unwrap().expose().starts_with(b"s_"));
         assert_eq!(join(&calls, &parts).unwrap(), value);
-        for bad in [r#"{"secret":"a"}"#, r#"{"secret":"a","public_key":1}"#, "s", r#"{"secret":"a","public_key":"b","x":"c"}"#]
-        {
+        for bad in [
+            r#"{"secret":"a"}"#,
+            r#"{"secret":"a","public_key":1}"#,
+            "s",
+            r#"{"secret":"a","public_key":"b","x":"c"}"#,
+        ] {
             assert!(split(&calls, &Secret::new(bad.as_bytes())).is_none(), "{bad}");
         }
     }
@@ -144,8 +149,14 @@ mod tests {
     #[test]
     fn times_are_read_as_providers_write_them() {
         let at = Some(Moment(1_800_000_000_000));
-        for text in ["1800000000", "1800000000000", "2027-01-15T08:00:00Z", "2027-01-15T09:00:00+01:00", "2027-01-15T08:00:00", "2027-01-15 08:00:00"]
-        {
+        for text in [
+            "1800000000",
+            "1800000000000",
+            "2027-01-15T08:00:00Z",
+            "2027-01-15T09:00:00+01:00",
+            "2027-01-15T08:00:00",
+            "2027-01-15 08:00:00",
+        ] {
             assert_eq!(moment(text), at, "{text}");
         }
         assert_eq!(moment("2027-01-15"), Some(Moment(1_799_971_200_000)));

@@ -129,7 +129,9 @@ impl Calls {
         );
         let lists = |name: &str| self.list.as_ref().is_some_and(|step| step.capture.contains_key(name));
         match head.class {
-            CreateClass::A => need(self.choose.contains_key("secret"), "calls: class A needs `choose.secret`"),
+            CreateClass::A => {
+                need(self.choose.contains_key("secret"), "calls: class A needs `choose.secret`")
+            }
             CreateClass::C => need(lists("name"), "calls: class C needs a `list` that captures `name`"),
             CreateClass::D => need(lists("created"), "calls: class D needs a `list` that captures `created`"),
             CreateClass::E => {
@@ -152,7 +154,8 @@ impl Calls {
             need(lists("state") || self.enabled.is_empty(), "calls: `enabled` needs a `state` in `list`");
             need(!lists("state") || !self.enabled.is_empty(), "calls: `state` needs `enabled`");
         }
-        if let Some(create) = self.create.as_ref().filter(|_| self.reveal.is_none() && self.choose.is_empty()) {
+        if let Some(create) = self.create.as_ref().filter(|_| self.reveal.is_none() && self.choose.is_empty())
+        {
             let gives = |name: &str| create.change.capture.contains_key(name);
             need(gives("secret"), "calls: `create` must capture `secret`");
             for part in self.parts.iter().filter(|part| !gives(part)) {

@@ -171,9 +171,12 @@ impl Check {
                 self.fault(&rule.id, format!("{at}: capture `{name}` needs either `json` or `header`"));
             }
         }
-        if step.find.as_ref().and_then(|find| find.next.as_ref()).is_some_and(|next| {
-            next.from.is_empty() != matches!(next.by, By::Page | By::Offset)
-        }) {
+        if step
+            .find
+            .as_ref()
+            .and_then(|find| find.next.as_ref())
+            .is_some_and(|next| next.from.is_empty() != matches!(next.by, By::Page | By::Offset))
+        {
             self.fault(&rule.id, format!("{at}: find: next needs `from` unless it counts pages or items"));
         }
         for (n, recorded) in step.replies.iter().enumerate() {

@@ -10,7 +10,7 @@ impl Check {
         match (&calls.verify, &rule.verify) {
             (Some(own), _) => {
                 let mut names = values(rule);
-                names.extend(calls.ask.keys().chain(&calls.parts).cloned());
+                names.extend(calls.ask.keys().chain(calls.admin.keys()).chain(&calls.parts).cloned());
                 self.verify_with(rule, own, &names, hosts);
             }
             (None, Some(_)) => {}
@@ -98,5 +98,69 @@ impl Check {
                 self.fault(&rule.id, format!("{at}: a recorded answer that is done: {error}"));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{GOOD, check_text};
+
+    const VERIFY: &str = r#"
+        [rule.verify]
+        request = { method = "GET", url = "https://api.acme.example/me", headers = { A = "{{ secret }}" } }
+        active = [{ status = 200, json = { "/id" = "*" } }]
+        replies = [{ status = 200, body = '{"id":1}', is = "active" }]
+    "#;
+    const ROTATE: &str = r#"
+        [rule.rotate]
+        class = "C"
+        can = ["delete", "name-tag"]
+        source = ["https://docs.acme.example"]
+        [rule.rotate.calls]
+        admin = { admin = "an admin key" }
+        [rule.rotate.calls.list]
+        request = { method = "GET", url = "https://api.acme.example/keys", headers = { A = "{{ admin }}" } }
+        done = [{ status = 200, json = { "/keys" = "*" } }]
+        find = { items = "/keys", where = {}, next = { by = "page", parameter = "page" } }
+        capture = { id = { json = "/id" }, name = { json = "/name" } }
+        replies = [{ status = 200, body = '{"keys":[{"id":"k","name":"n"}]}', is = "done" }]
+        [rule.rotate.calls.create.change]
+        request = { method = "POST", url = "https://api.acme.example/keys", headers = { A = "{{ admin }}" }, json = { name = "{{ name }}" } }
+        done = [{ status = 201, json = { "/id" = "*" } }]
+        refused = [{ status = 403, json = { "/error" = "*" } }]
+        capture = { id = { json = "/id" }, secret = { json = "/key", secret = true } }
+        replies = [{ status = 201, body = '{"id":"k","key":"v"}', is = "done" }, { status = 403, body = '{"error":"no"}', is = "refused" }]
+    "#;
+
+    fn told(verify: &str, from: &str, to: &str) -> String {
+        assert!(ROTATE.contains(from), "{from}");
+        check_text(&format!("{GOOD}{verify}{}", ROTATE.replacen(from, to, 1))).join("; ")
+    }
+
+    #[test]
+    fn calls_that_hold_together_pass() {
+        assert_eq!(told(VERIFY, "list", "list"), "");
+    }
+
+    #[test]
+    fn each_fault_of_a_call_is_told() {
+        for (from, to, what) in [
+            ("{{ name }}", "{{ nobody }}", "nothing gives `nobody`"),
+            ("{{ name }}", "x{{ name | json }}", "stands for a whole value"),
+            ("A = \"{{ admin }}\"", "A = \"{{ admin | json }}\"", "belongs into a JSON body"),
+            ("{\"id\":\"k\",\"key\":\"v\"}", "{\"id\":\"k\"}", "does not hold `secret`"),
+            ("{\"id\":\"k\",\"name\":\"n\"}", "{\"name\":\"n\"}", "does not hold `id`"),
+            ("is = \"refused\"", "is = \"full\"", "is judged Refused"),
+            (", { status = 403, body = '{\"error\":\"no\"}', is = \"refused\" }", "", "record a refusal"),
+            ("by = \"page\"", "by = \"body\"", "next needs `from`"),
+            ("admin = { admin = \"an admin key\" }", "", "administrator's credential"),
+            ("[\"delete\", \"name-tag\"]", "[\"name-tag\"]", ""),
+            ("class = \"C\"", "class = \"none\"", "belong together"),
+            ("name = { json = \"/name\" }", "label = { json = \"/name\" }", "captures id, name, created"),
+        ] {
+            let faults = told(VERIFY, from, to);
+            assert!(faults.contains(what) && (what.is_empty() == faults.is_empty()), "{from} -> {to}: {faults}");
+        }
+        assert!(told("", "list", "list").contains("need a `verify`"));
     }
 }
