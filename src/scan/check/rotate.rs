@@ -159,7 +159,10 @@ mod tests {
             ("name = { json = \"/name\" }", "label = { json = \"/name\" }", "captures id, name, created"),
         ] {
             let faults = told(VERIFY, from, to);
-            assert!(faults.contains(what) && (what.is_empty() == faults.is_empty()), "{from} -> {to}: {faults}");
+            assert!(
+                faults.contains(what) && (what.is_empty() == faults.is_empty()),
+                "{from} -> {to}: {faults}"
+            );
         }
         assert!(told("", "list", "list").contains("need a `verify`"));
     }

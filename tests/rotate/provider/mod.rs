@@ -2,6 +2,7 @@
 
 mod book;
 mod clock;
+mod clouds;
 mod net;
 mod rig;
 mod services;
@@ -48,7 +49,7 @@ fn each_fault_at_each_call_ends_well() {
         let calls = case.rotate(&Twist::default()).calls;
         for (f, fault) in Fault::ALL.into_iter().enumerate() {
             // The sample takes a different part for each provider and fault.
-            let skip = if full { 1 } else { 7 };
+            let skip = if full { 1 } else { 13 };
             for n in (1..=calls).filter(|n| (n + (at + f) as u64).is_multiple_of(skip)) {
                 let twist = Twist { faults: [(n, fault)].into(), ..Twist::default() };
                 let end = case.rotate(&twist);

@@ -4,6 +4,7 @@ use super::super::rig::Folder;
 use super::super::server::http_of;
 use super::book::{Book, Key};
 use super::clock::Time;
+use super::clouds::*;
 use super::net::{Fault, Net, Service, State};
 use super::services::*;
 use keywheel::call::{Endpoint, Hosts};
@@ -11,7 +12,7 @@ use keywheel::model::Secret;
 use keywheel::rotate::double::{Cell, Faults, Manner, Shelf, StoreDouble};
 use keywheel::rotate::journal::New;
 use keywheel::rotate::machine::{
-    Ask, Does, Emergency, Export, Halt, KeyId, Path as Order, Person, Phase, Proof, Target,
+    Ask, Does, Emergency, Export, Halt, KeyId, Path as Order, Person, Phase, Proof, Stuck, Target,
 };
 use keywheel::rotate::provider::{Declared, powers};
 use keywheel::rotate::seal::Keyring;
@@ -50,7 +51,7 @@ const fn case(
 }
 
 /// One provider of every class that is declared by HTTP, and more.
-pub(crate) const CASES: [Case; 7] = [
+pub(crate) const CASES: [Case; 8] = [
     Case {
         asked: &[("project_id", "proj_1"), ("service_account_id", "svc_1")],
         ..case("openai", "openai-service-account-key", &["api.openai.com"], OPENAI)
@@ -85,6 +86,16 @@ pub(crate) const CASES: [Case; 7] = [
         )
     },
     Case {
+        admin: "admin_key_id",
+        asked: &[("user_name", "u1")],
+        ..case(
+            "bedrock",
+            "aws-bedrock-api-key",
+            &["iam.amazonaws.com", "bedrock.us-east-1.amazonaws.com"],
+            BEDROCK,
+        )
+    },
+    Case {
         admin: "private_key",
         asked: &[("project", "123"), ("client_email", "robot@acme.example")],
         ..case(
@@ -95,6 +106,8 @@ pub(crate) const CASES: [Case; 7] = [
         )
     },
 ];
+
+static RULES: LazyLock<RuleSet> = LazyLock::new(RuleSet::embedded);
 
 /// A key that signs for Google's double; none where `openssl` is not there.
 static PEM: LazyLock<Option<String>> = LazyLock::new(|| {
@@ -158,6 +171,9 @@ impl Case {
             _ => self.right(),
         };
         let mut all = BTreeMap::from([(self.admin.to_owned(), Secret::new(value.as_bytes()))]);
+        if self.name == "bedrock" {
+            all.insert("admin_secret".to_owned(), Secret::new(b"signs"));
+        }
         if self.name == "langfuse" {
             all.insert("admin_public_key".to_owned(), Secret::new(b"pk-admin"));
         }
@@ -243,10 +259,9 @@ impl Case {
         let time = Arc::new(Time::new());
         let state = State { book: self.book(twist, time.now()), calls: 0, faults: twist.faults.clone() };
         let net = Net::start(self.hosts, self.service, state, Arc::clone(&time));
-        let (http, hosts, rules) =
-            (http_of(self.hosts, net.address()), self.endpoints(), RuleSet::embedded());
+        let (http, hosts) = (http_of(self.hosts, net.address()), self.endpoints());
         let verifier = Verifier {
-            rules: &rules,
+            rules: &RULES,
             transport: &http,
             hosts: &hosts,
             probes: &[],
@@ -308,6 +323,10 @@ impl Case {
                         break;
                     }
                     net.with(|s| (s.book.admin, s.book.room) = (self.right(), None));
+                    // A key that nothing marks: the person finds out that it is nobody's.
+                    if let Some(Halt::Stuck(Stuck::Surplus(id))) = asked.last() {
+                        net.with(|s| s.book.remove(&id.0));
+                    }
                     let retry = Person { by: "ana".into(), does: Does::Retry };
                     journal.say(id, &retry, keywheel::rotate::time::Moment(time.now())).unwrap();
                 }
@@ -361,8 +380,7 @@ impl Case {
     }
 
     fn frozen(&self) -> Frozen {
-        let rules = RuleSet::embedded();
-        let head = rules.declared(self.rule).unwrap().rule.rotate.unwrap();
+        let head = RULES.declared(self.rule).unwrap().rule.rotate.unwrap();
         Frozen {
             path: Order::CreateFirst,
             overlap: Span::hours(1),
@@ -375,8 +393,8 @@ impl Case {
             acks: 1,
             staging: None,
             stores: vec![Target { name: "first".to_owned(), staged: false, readable: true }],
-            poll: Span::seconds(10),
-            probe: Span::seconds(3600),
+            poll: Span::seconds(1800),
+            probe: Span::seconds(900),
             probes_count: false,
             patience: 4,
             emergency: Emergency {
