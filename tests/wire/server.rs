@@ -154,6 +154,7 @@ impl Server {
     }
 
     /// Serves each connection after TLS, under the names of several hosts.
+    #[allow(dead_code, reason = "only one of the binaries that share this file has such a server")]
     pub(crate) fn of_hosts(hosts: &[&str], serve: impl Fn(&mut Tls) + Send + Sync + 'static) -> Self {
         let config = TRUSTED.server_of(hosts, (2020, 2090));
         Server::start(move |stream, _| {
@@ -233,6 +234,7 @@ pub(crate) fn http(address: Option<SocketAddr>) -> Http {
 }
 
 /// A transport that finds several hosts at one address.
+#[allow(dead_code, reason = "only one of the binaries that share this file has such a server")]
 pub(crate) fn http_of(hosts: &[&str], address: SocketAddr) -> Http {
     let mut reach = reach(None);
     for host in hosts {

@@ -211,7 +211,9 @@ fn refusal(why: &StepError) -> Refusal {
         | StepError::Missing(_)
         | StepError::NoList(_) => Refusal::Denied,
         StepError::Unproved { effect: Effect::Full, .. } => Refusal::Quota,
-        StepError::Unproved { .. } | StepError::Call(_) | StepError::Endless | StepError::Cut => Refusal::Busy,
+        StepError::Unproved { .. } | StepError::Call(_) | StepError::Endless | StepError::Cut => {
+            Refusal::Busy
+        }
     }
 }
 

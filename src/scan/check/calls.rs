@@ -2,8 +2,8 @@
 
 use super::Check;
 use crate::call::{
-    self, Access, By, Effect, Expect, Grading, Host, Judgement, MOST_BODY, MOST_LIST, PROBES, Request, Revoke,
-    Right, Step, Verify, holes, reserved, tree,
+    self, Access, By, Effect, Expect, Grading, Host, Judgement, MOST_BODY, MOST_LIST, PROBES, Request,
+    Revoke, Right, Step, Verify, holes, reserved, tree,
 };
 use crate::model::Level;
 use crate::rule::{Rule, checksum, example};
