@@ -12,12 +12,16 @@ mod hostile;
 #[cfg(target_os = "linux")]
 #[path = "wire/namespace.rs"]
 mod namespace;
+#[path = "cli/openrouter.rs"]
+mod openrouter;
 #[path = "cli/policy.rs"]
 mod policy;
 #[path = "cli/reach.rs"]
 mod reach;
 #[path = "cli/revoke.rs"]
 mod revoke;
+#[path = "cli/rotate.rs"]
+mod rotate;
 #[path = "wire/server.rs"]
 #[allow(dead_code, reason = "most of it serves the tests of the transport")]
 mod server;

@@ -9,7 +9,7 @@ use keywheel::model::{Class, Confidence, Fingerprint};
 use keywheel::rotate::inventory::{CodeOwners, Matched, ScanReport, match_report};
 use keywheel::rotate::policy::check::{Discovered, Facts};
 use keywheel::rotate::policy::{Catalogue, Looks, Name, Policy};
-use keywheel::rule::embedded_texts;
+use keywheel::rule::{RuleSet, embedded_texts};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 const MOST: u64 = 256 << 20;
 
 /// Which files.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct OrganisationArgs {
     /// The organisation's policy; none is looked for
     #[arg(long, value_name = "FILE", env = "KEYWHEEL_POLICY")]
@@ -32,13 +32,21 @@ pub(crate) struct OrganisationArgs {
     repository: Option<Name>,
     /// A rule file or folder beside the embedded rules
     #[arg(long = "rules", value_name = "PATH")]
-    rule_paths: Vec<PathBuf>,
+    pub(crate) rule_paths: Vec<PathBuf>,
+}
+
+impl OrganisationArgs {
+    /// The organisation's file alone.
+    pub(crate) fn of(policy: &Path) -> Self {
+        OrganisationArgs { policy: Some(policy.to_owned()), ..OrganisationArgs::default() }
+    }
 }
 
 /// A policy, ready to be held against what is known.
 pub(crate) struct Organisation {
     pub(crate) policy: Policy,
     pub(crate) now: Timestamp,
+    pub(crate) rules: Arc<RuleSet>,
     catalogue: Catalogue,
 }
 
@@ -53,13 +61,14 @@ impl Organisation {
         let texts = embedded_texts().iter().map(|(name, text)| (Path::new(name), *text));
         let own = own.iter().map(|(path, text)| (path.as_path(), text.as_str()));
         let catalogue = Catalogue::new(&rules, texts.chain(own)).map_err(usage)?;
-        let detector = Detector::new(Arc::new(rules));
+        let rules = Arc::new(rules);
+        let detector = Detector::new(Arc::clone(&rules));
         let screen = |text: &str| looks(&detector, text);
         let mut policy = Policy::parse(path, &read(path)?, &screen).map_err(usage)?;
         if let (Some(file), Some(name)) = (&args.repository_file, &args.repository) {
             policy.add_repository(name, file, &read(file)?, &screen).map_err(usage)?;
         }
-        Ok(Organisation { policy, now: Timestamp::now(), catalogue })
+        Ok(Organisation { policy, now: Timestamp::now(), rules, catalogue })
     }
 
     pub(crate) fn facts<'a>(&'a self, discovered: Option<&'a Discovered>) -> Facts<'a> {

@@ -8,22 +8,30 @@
 //! - [`store`] puts keys where they are read.
 //! - [`provider`] makes, lists and ends keys as rules declare it.
 //! - [`revoke`] switches one leaked key off, and proves that it is dead.
+//! - [`plan`] says beforehand what will be done; [`by_hand`] stands in where only a person can do it; [`signed`] tells
+//!   whose word is whose.
+//! - [`rehearsal`] runs a plan on doubles.
 //! - [`double`] stands in for providers and stores, in rehearsals and tests.
 
 pub mod audit;
+pub mod by_hand;
 pub mod double;
 pub mod engine;
 pub mod inventory;
 pub mod journal;
 pub mod lease;
 pub mod machine;
+pub mod plan;
 pub mod policy;
 pub mod provider;
+pub mod rehearsal;
 pub mod revoke;
 pub mod schedule;
 pub mod seal;
+pub mod signed;
 pub mod store;
 pub mod time;
+pub mod told;
 
 pub use engine::{Engine, EngineError, Progress, Provider, Store};
 pub use journal::{Journal, JournalError, RotationId};

@@ -6,6 +6,7 @@
 #![cfg(unix)]
 
 mod crash;
+mod demonstration;
 mod faults;
 mod model;
 mod provider;

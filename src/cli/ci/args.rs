@@ -41,6 +41,10 @@ pub(super) struct GithubArgs {
     /// Scan changes on pull_request_target, which runs with the target's secrets
     #[arg(long)]
     pub(super) allow_pull_request_target: bool,
+    /// The organisation's policy: the summary says for each key that is proved to work how it would be rotated. Never
+    /// for changes from forks
+    #[arg(long, value_name = "FILE", env = "KEYWHEEL_POLICY")]
+    pub(super) policy: Option<PathBuf>,
     /// Scan nothing; print what has to be fetched before: lines of a word and a name
     #[arg(long)]
     pub(super) print_needs: bool,

@@ -5,6 +5,7 @@ use super::event::{Event, Wish, choose};
 use super::pass::{self, Done};
 use super::plan::{Choice, Plan};
 use super::{code_of, runner};
+use crate::cli::rotate::proposals;
 use crate::cli::{code, output, usage};
 use anyhow::Result;
 use keywheel::report::{self, Report, workflow_command};
@@ -61,7 +62,8 @@ fn scanned(args: &GithubArgs) -> Result<u8> {
     output::write(&sarif, &report)?;
     annotate(&report)?;
     log(&done, &report)?;
-    summarise(&done, &report)?;
+    let policy = args.policy.as_deref().filter(|p| !choice.foreign && !p.as_os_str().is_empty());
+    summarise(&done, &report, policy)?;
     outputs(&[
         ("findings", report.findings.len().to_string()),
         ("new-findings", done.new_findings().to_string()),
@@ -113,7 +115,7 @@ fn log(done: &Done, report: &Report<'_>) -> Result<()> {
     runner::echo(&text)
 }
 
-fn summarise(done: &Done, report: &Report<'_>) -> Result<()> {
+fn summarise(done: &Done, report: &Report<'_>, policy: Option<&Path>) -> Result<()> {
     let Some(path) = file("GITHUB_STEP_SUMMARY") else { return Ok(()) };
     let mut text = rendered("markdown", report)?;
     if !done.proposed.is_empty() {
@@ -123,6 +125,11 @@ fn summarise(done: &Done, report: &Report<'_>) -> Result<()> {
         for line in &done.proposed {
             text.extend(format!("- `{line}`\n").bytes());
         }
+    }
+    match policy.map(|policy| proposals(policy, report.findings)).transpose() {
+        Ok(plans) => text.extend(plans.unwrap_or_default().bytes()),
+        // What was found counts for more than what could be done about it.
+        Err(error) => output::tell(&format!("no plans of rotation: {error:#}")),
     }
     let n = report.findings.len();
     let short = format!(

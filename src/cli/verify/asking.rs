@@ -115,7 +115,7 @@ pub(super) fn ready(config: &Config, policy: &Policy) -> Result<(Http, Net, Vec<
 }
 
 /// The further authorities that the operator trusts.
-fn roots() -> Result<Vec<u8>> {
+pub(crate) fn roots() -> Result<Vec<u8>> {
     let Some(path) = env::var_os("SSL_CERT_FILE").filter(|p| !p.is_empty()) else { return Ok(Vec::new()) };
     let path = Path::new(&path);
     let cannot = |e: &dyn std::fmt::Display| usage(format!("SSL_CERT_FILE: {}: {e}", path.display()));
@@ -127,7 +127,7 @@ fn roots() -> Result<Vec<u8>> {
 }
 
 /// The proxy that the environment names.
-fn proxy() -> Result<Option<Proxy>> {
+pub(crate) fn proxy() -> Result<Option<Proxy>> {
     let var = |names: [&str; 2]| names.into_iter().filter_map(|n| env::var(n).ok()).find(|v| !v.is_empty());
     let Some(proxy) = var(["HTTPS_PROXY", "https_proxy"]) else { return Ok(None) };
     let except = var(["NO_PROXY", "no_proxy"]).unwrap_or_default();

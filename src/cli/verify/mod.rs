@@ -8,9 +8,9 @@ mod single;
 
 pub(crate) use again::find as again;
 pub(crate) use args::{CallArgs, Caller, Policy, VerifyArgs};
-pub(crate) use asking::{Asking, asking};
+pub(crate) use asking::{Asking, asking, proxy, roots};
 pub(crate) use check::{check, check_with, private_folder};
-pub(crate) use single::find as single;
+pub(crate) use single::{find as single, of_rule};
 
 use super::args::{RuleChoice, Selection};
 use super::{code, output, terminal, usage};

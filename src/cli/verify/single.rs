@@ -96,7 +96,11 @@ fn named(detector: &Detector, secret: &Secret, key: &FingerprintKey) -> Result<F
     Ok(finding)
 }
 
-fn of_rule(rules: &RuleSet, id: &str, secret: &Secret, key: &FingerprintKey) -> Result<Finding> {
+/// A value as a finding of the rule that is named.
+///
+/// # Errors
+/// There is no such rule.
+pub(crate) fn of_rule(rules: &RuleSet, id: &str, secret: &Secret, key: &FingerprintKey) -> Result<Finding> {
     let kind = rules
         .position(id)
         .ok_or_else(|| usage(format!("there is no rule `{id}`; `keywheel rules list` names them")))?;

@@ -66,6 +66,14 @@ impl StoreDouble {
         Ok(self.shelf.look()?.current())
     }
 
+    /// How many calls came in.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn calls(&self) -> Result<u64, CellError> {
+        Ok(self.shelf.look()?.calls)
+    }
+
     fn call<T>(&self, work: impl Fn(&mut Shelf) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let done = self.shelf.with(|shelf| {
             shelf.calls += 1;

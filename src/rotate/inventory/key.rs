@@ -5,6 +5,7 @@ use crate::rotate::policy::{Name, Settings, Text};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The owner that stands for somebody outside: a customer or another team who makes the keys.
@@ -28,6 +29,12 @@ pub struct Key {
     pub rule: Name,
     /// Project, user or resource at the provider.
     pub account: Text,
+    /// What the provider calls the current value: its public id, for the first rotation. Later the journal knows it.
+    #[serde(default, rename = "key-id")]
+    pub key_id: Option<Text>,
+    /// What the rule's calls ask for, such as a project id: name → value.
+    #[serde(default)]
+    pub ask: BTreeMap<Name, Text>,
     /// What kind of key it is, by a `[class.NAME]`.
     #[serde(default)]
     pub class: Option<Name>,
@@ -86,6 +93,9 @@ pub struct Target {
     /// Which field, variable or key of it.
     #[serde(default)]
     pub field: Option<Text>,
+    /// With a Kubernetes store: Deployments of the same namespace that read the key at their start only.
+    #[serde(default)]
+    pub rollout: Vec<Name>,
 }
 
 impl fmt::Display for Target {

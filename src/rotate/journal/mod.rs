@@ -4,6 +4,7 @@
 //! [`apply`](crate::rotate::machine::apply), and writes state, intent, sealed material, labels, alerts and audit together. Writes under a lease
 //! check its fencing number inside the transaction.
 
+mod history;
 mod lease;
 mod leaves;
 mod open;
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 
+pub use history::Kept;
 pub use record::{Extra, New, Record, RotationId};
 pub use talk::{Letter, Scope};
 
@@ -90,6 +92,9 @@ pub enum JournalError {
     /// A rotation of this lineage is under way.
     #[error("a rotation of `{0}` is under way")]
     Active(String),
+    /// Somebody rotated it since.
+    #[error("`{0}` was rotated meanwhile: look at it again")]
+    Moved(String),
     /// New rotations are paused.
     #[error("new rotations are paused ({0})")]
     Paused(String),

@@ -54,6 +54,20 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Active`] if one of the lineage is under way, [`JournalError::Paused`].
     pub fn plan(&self, new: &New<'_>, now: Moment) -> Result<RotationId, JournalError> {
+        self.plan_from(new, None, now)
+    }
+
+    /// The same if the lineage's current key is still of that generation: whoever decided by what was read before
+    /// does nothing twice.
+    ///
+    /// # Errors
+    /// As [`Journal::plan`], and [`JournalError::Moved`].
+    pub fn plan_from(
+        &self,
+        new: &New<'_>,
+        current: Option<u64>,
+        now: Moment,
+    ) -> Result<RotationId, JournalError> {
         self.transact(|tx| {
             if new.leaked.is_none()
                 && let Some(scope) = super::talk::paused(tx, new.lineage)?
@@ -77,6 +91,9 @@ impl Journal {
                 .optional()?;
             if active.is_some() {
                 return Err(JournalError::Active(new.lineage.to_owned()));
+            }
+            if current.is_some_and(|current| i64::try_from(current) != Ok(generation)) {
+                return Err(JournalError::Moved(new.lineage.to_owned()));
             }
             tx.execute("DELETE FROM claims WHERE lineage = ?1", [lineage])?;
             for store in new.claims {

@@ -2,6 +2,7 @@
 
 use super::{Name, Period, PublicKey, Reference, Settings, Text};
 use crate::rotate::inventory::Key;
+use crate::rotate::store::form::Form;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -104,6 +105,31 @@ pub struct Store {
     /// With `kind = "hook"`: the name of the hook.
     #[serde(default)]
     pub hook: Option<Name>,
+    /// Where the certificates (PEM) are that its own is signed by, if no public authority does.
+    #[serde(default)]
+    pub ca: Option<Reference>,
+    /// With `kind = "openbao"`: the namespace.
+    #[serde(default)]
+    pub namespace: Option<Text>,
+    /// With `kind = "openbao"`: the id of the role to sign in as, in place of `credential`.
+    #[serde(default, rename = "role-id")]
+    pub role_id: Option<Reference>,
+    /// With `kind = "openbao"`: what that role signs in with.
+    #[serde(default, rename = "secret-id")]
+    pub secret_id: Option<Reference>,
+    /// With `kind = "file"`: how the file is written; by its name unless said.
+    #[serde(default)]
+    pub form: Option<Form>,
+    /// With `kind = "hook"`: whether it keeps a written value pending until it is promoted.
+    #[serde(default)]
+    pub staged: bool,
+    /// With `kind = "hook"`: whether it can give back what it holds.
+    #[serde(default = "yes")]
+    pub readable: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What a store is.

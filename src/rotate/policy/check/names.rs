@@ -47,7 +47,11 @@ pub(super) fn file(run: &mut Run<'_>) {
             StoreKind::Hook => &[("hook", store.hook.is_some())],
             StoreKind::AwsSecretsManager => &[("region", store.region.is_some())],
             StoreKind::GithubActions => &[("credential", store.credential.is_some())],
-            StoreKind::Openbao | StoreKind::Kubernetes => {
+            StoreKind::Openbao => {
+                let role = store.role_id.is_some() && store.secret_id.is_some();
+                &[("address", store.address.is_some()), ("credential", store.credential.is_some() || role)]
+            }
+            StoreKind::Kubernetes => {
                 &[("address", store.address.is_some()), ("credential", store.credential.is_some())]
             }
         };

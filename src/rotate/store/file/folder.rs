@@ -8,7 +8,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use zeroize::Zeroizing;
 
 /// Most bytes of a file.
@@ -25,6 +25,8 @@ pub(super) struct Folder {
 /// A file as it was read.
 pub(super) struct Opened {
     pub(super) text: Zeroizing<String>,
+    /// When it was changed last.
+    pub(super) modified: SystemTime,
     file: File,
     stat: Stat,
 }
@@ -95,6 +97,10 @@ impl Folder {
             return Err(refused("it is no regular file"));
         }
         let file = File::from(fd);
+        let modified = file
+            .metadata()
+            .and_then(|meta| meta.modified())
+            .map_err(|e| StoreError::Refused(format!("the file's time cannot be read: {e}")))?;
         let size = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
         if size > MOST {
             return Err(refused("the file is larger than 4 MiB"));
@@ -109,7 +115,7 @@ impl Folder {
             return Err(StoreError::Retry("the file changes while it is read".to_owned()));
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| refused("the file is not UTF-8"))?;
-        Ok(Some(Opened { text: Zeroizing::new(text.to_owned()), file, stat }))
+        Ok(Some(Opened { text: Zeroizing::new(text.to_owned()), modified, file, stat }))
     }
 
     /// Removes what a killed writer left behind.
@@ -122,8 +128,9 @@ impl Folder {
         }
     }
 
-    /// Puts `text` in the place of `old`, with its mode, owner and attributes.
-    pub(super) fn replace(&self, old: &Opened, text: &str, step: fn(u8)) -> Result<(), StoreError> {
+    /// Puts `text` in the place of `old`, with its mode, owner and attributes, and gives the time of the change: later
+    /// than that of any before.
+    pub(super) fn replace(&self, old: &Opened, text: &str, step: fn(u8)) -> Result<SystemTime, StoreError> {
         if old.stat.st_nlink > 1 {
             return Err(refused(
                 "the file has a second name (a hard link), which would keep the old content",
@@ -139,17 +146,17 @@ impl Folder {
             // Nothing more can be done about one that stays; the next call removes it.
             let _ = self.tidy();
         }
-        done?;
+        let modified = done?;
         step(4);
         // The name has changed: from here on nothing is certain until the folder is on the disk.
         self.folder
             .sync_all()
             .map_err(|e| StoreError::Unknown(format!("the folder could not be written to the disk: {e}")))?;
         step(5);
-        Ok(())
+        Ok(modified)
     }
 
-    fn fill(&self, old: &Opened, text: &str, fd: OwnedFd, step: fn(u8)) -> Result<(), StoreError> {
+    fn fill(&self, old: &Opened, text: &str, fd: OwnedFd, step: fn(u8)) -> Result<SystemTime, StoreError> {
         let io = |e: std::io::Error| StoreError::Refused(format!("the new file cannot be written: {e}"));
         step(1);
         // Owner first: changing it takes rights away from the mode.
@@ -164,6 +171,7 @@ impl Folder {
             .map_err(before("the mode cannot be kept"))?;
         let mut file = File::from(fd);
         file.write_all(text.as_bytes()).map_err(io)?;
+        let modified = later(&file, old.modified).map_err(io)?;
         step(2);
         file.sync_all().map_err(io)?;
         step(3);
@@ -173,8 +181,24 @@ impl Folder {
             _ => return Err(StoreError::Conflict),
         }
         fs::renameat(&self.folder, &self.draft, &self.folder, &self.name)
-            .map_err(before("the new file cannot take the place of the old one"))
+            .map_err(before("the new file cannot take the place of the old one"))?;
+        Ok(modified)
     }
+}
+
+/// Sees that a file's time is later than `before`, and gives it. A clock may stand still between two changes, or go
+/// back; some file systems count in steps of two seconds.
+fn later(file: &File, before: SystemTime) -> std::io::Result<SystemTime> {
+    for step in [Duration::ZERO, Duration::from_nanos(1), Duration::from_secs(3)] {
+        if !step.is_zero() {
+            file.set_modified(before + step)?;
+        }
+        let now = file.metadata()?.modified()?;
+        if now > before {
+            return Ok(now);
+        }
+    }
+    Err(std::io::Error::other("its time of change cannot be set"))
 }
 
 /// Copies extended attributes, among them access control lists.

@@ -7,9 +7,10 @@ use super::form::{Form, FormError};
 use super::{Doors, FileSpec, OpenError, Place};
 use crate::model::Secret;
 use crate::rotate::engine::{Call, Content, Store, StoreError};
-use folder::{Folder, Opened};
+use folder::Folder;
 use std::path::{Component, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The store.
 pub(super) struct FileStore {
@@ -35,8 +36,10 @@ impl FileStore {
         Ok(FileStore { path, field, form, doors, step: |_| {} })
     }
 
-    fn version(&self, opened: &Opened) -> String {
-        self.doors.mark(opened.text.as_bytes())
+    /// Names a state of the file. The time is part of it, so that a content that comes back is another state.
+    fn version(&self, text: &str, modified: SystemTime) -> String {
+        let nanos = modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        format!("{}-{nanos:x}", self.doors.mark(text.as_bytes()))
     }
 
     /// Reads, compares and writes under the folder's lock.
@@ -53,12 +56,12 @@ impl FileStore {
         }
         let folder = Folder::lock(&self.path, call.deadline)?;
         let old = folder.open()?.ok_or_else(|| StoreError::Refused("the file is not there".to_owned()))?;
-        if self.version(&old) != expect {
+        if self.version(&old.text, old.modified) != expect {
             return Err(StoreError::Conflict);
         }
         let new = self.form.set(&old.text, &self.field, value).map_err(unclear)?;
-        folder.replace(&old, &new, self.step)?;
-        Ok(self.doors.mark(new.as_bytes()))
+        let modified = folder.replace(&old, &new, self.step)?;
+        Ok(self.version(&new, modified))
     }
 }
 
@@ -75,7 +78,8 @@ impl Store for FileStore {
             return Ok(Content { version: self.doors.mark(b""), ..Content::default() });
         };
         let spot = self.form.find(&opened.text, &self.field).map_err(unclear)?;
-        Ok(Content { current: spot.map(|s| s.value), pending: None, version: self.version(&opened) })
+        let version = self.version(&opened.text, opened.modified);
+        Ok(Content { current: spot.map(|s| s.value), pending: None, version })
     }
 
     fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {

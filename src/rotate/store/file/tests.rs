@@ -78,7 +78,10 @@ fn a_key_is_written_and_the_file_stays_what_it_was() {
     }
     assert_eq!(store.read(call()).unwrap().version, second);
     assert_eq!(store.write(call(), &key(3), &first.version), Err(StoreError::Conflict));
-    assert_eq!(store.restore(call(), &key(1), &second), Ok(first.version));
+    // The content comes back, the version does not: a read that shows the first one would be taken for stale.
+    let third = store.restore(call(), &key(1), &second).unwrap();
+    assert!(third != first.version && third != second);
+    assert_eq!(store.read(call()).unwrap().version, third);
     assert_eq!(fs::read_to_string(&path).unwrap(), content(1));
     assert_eq!(names(&scratch.0), [".env"]);
     why(store.promote(call(), ""));
@@ -149,6 +152,22 @@ fn two_writers_take_turns_and_one_who_waits_too_long_is_told() {
     lock.lock().unwrap();
     let soon = Call { deadline: Instant::now() + Duration::from_millis(30) };
     assert!(matches!(store(&path).read(soon), Err(StoreError::Retry(_))));
+}
+
+#[test]
+fn a_version_never_comes_back_whatever_the_clock_says() {
+    let scratch = Scratch::new();
+    let path = scratch.file(".env", &content(1));
+    let ahead = std::time::SystemTime::now() + Duration::from_secs(86_400);
+    fs::File::options().write(true).open(&path).unwrap().set_modified(ahead).unwrap();
+    let store = store(&path);
+    let mut seen = vec![store.read(call()).unwrap().version];
+    for n in 0..20 {
+        let next = store.write(call(), &key(n % 2 + 1), seen.last().unwrap()).unwrap();
+        assert_eq!(store.read(call()).unwrap().version, next);
+        assert!(!seen.contains(&next), "write {n}");
+        seen.push(next);
+    }
 }
 
 #[test]
