@@ -5,8 +5,8 @@ peers that are found are printed beside them, as the table of docs/verify.md.
 
     tests/verdicts/run.py KEYWHEEL [--kingfisher PATH] [--betterleaks PATH]
 
-Nothing leaves this machine: all programs are run where there is nothing but loopback, if `unshare` lets us, and
-in any case know no other way than the proxy. Exit code 77 without openssl.
+Nothing leaves this machine: all programs run where there is nothing but loopback, and where the names of the providers lead
+there. Exit code 77 without `openssl`, or where `unshare` may not make such a place.
 """
 
 import argparse
@@ -26,6 +26,7 @@ import zlib
 HTML = "<html><head><title>Attention Required</title></head><body><h1>Sorry, you have been blocked</h1></body></html>"
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 SEED = random.Random(7)
+INSIDE = "KEYWHEEL_VERDICTS_INSIDE"
 
 
 def letters(n):
@@ -128,14 +129,29 @@ def serve(stream, contexts, answers):
                 tls.sendall(answer(host, asked, answers))
 
 
-def proxy(contexts, answers):
-    listener = socket.create_server(("127.0.0.1", 0))
+def direct(stream, contexts, answers):
+    """A program that takes no proxy, and is led here by the name of the host."""
+    first = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    named = []
+
+    def choose(tls, host, _):
+        named.append(host)
+        tls.context = contexts[host]
+
+    first.sni_callback = choose
+    with first.wrap_socket(stream, server_side=True) as tls:
+        while asked := head(tls):
+            tls.sendall(answer(named[0], asked, answers))
+
+
+def proxy(port, serve, contexts, answers):
+    listener = socket.create_server(("127.0.0.1", port))
 
     def one(stream):
         # A client that goes away is its own business.
         try:
             serve(stream, contexts, answers)
-        except OSError:
+        except (OSError, KeyError):
             pass
 
     def accept():
@@ -160,6 +176,8 @@ def keywheel(program, env, folder, token, tree):
 
 
 def kingfisher(program, env, folder, _, tree):
+    # It looks names up by itself even where there is a proxy.
+    env = {name: value for name, value in env.items() if not name.lower().endswith("_proxy")}
     out, _ = run([program, "scan", tree, "--format", "json", "--no-update-check", "--quiet",
                   "--tls-mode", "off", "--allow-internal-ips"], env, folder)
     return {finding.get("finding", finding)["validation"]["status"].lower() for finding in json.loads(out)["findings"]}
@@ -198,7 +216,9 @@ def main():
         folder = pathlib.Path(scratch)
         tokens = [github() if host == "api.github.com" else openai() for host, *_ in CASES]
         answers = {(case[0], token): case[3:] for case, token in zip(CASES, tokens)}
-        port = proxy(authority(folder), answers)
+        contexts = authority(folder)
+        proxy(443, direct, contexts, answers)
+        port = proxy(0, serve, contexts, answers)
         for n, (case, token) in enumerate(zip(CASES, tokens)):
             name = "GITHUB_TOKEN" if case[0] == "api.github.com" else "OPENAI_API_KEY"
             (folder / f"tree{n}").mkdir()
@@ -219,11 +239,19 @@ def main():
         return 1 if wrong else 0
 
 
+def enter():
+    """Begins anew where there is nothing but loopback, if we may make such a place."""
+    hosts = "".join(f"127.0.0.1 {host}\\n" for host in ["localhost", *NOBODY])
+    script = f"ip link set lo up; printf '{hosts}' > \"$0\"; mount --bind \"$0\" /etc/hosts; exec \"$@\""
+    with tempfile.NamedTemporaryFile() as file:
+        command = ["unshare", "--user", "--map-root-user", "--net", "--mount", "sh", "-ec", script, file.name]
+        if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
+            return 77
+        return subprocess.run([*command, sys.executable, *sys.argv], env={**os.environ, INSIDE: "1"}, check=False).returncode
+
+
 if __name__ == "__main__":
-    inside = "KEYWHEEL_VERDICTS_INSIDE"
-    if inside not in os.environ and shutil.which("unshare") and shutil.which("ip"):
-        enter = ["unshare", "--user", "--map-root-user", "--net", "sh", "-ec", 'ip link set lo up; exec "$@"', "sh"]
-        if subprocess.run([*enter, "true"], capture_output=True, check=False).returncode == 0:
-            os.environ[inside] = "1"
-            os.execvp(enter[0], [*enter, sys.executable, *sys.argv])
-    sys.exit(main())
+    if INSIDE in os.environ:
+        sys.exit(main())
+    there = all(shutil.which(program) for program in ("unshare", "ip", "mount"))
+    sys.exit(enter() if there else 77)
