@@ -2,6 +2,7 @@
 
 use super::{Clock, NAP};
 use crate::call::CallError;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,6 +24,10 @@ struct State {
     paused: Option<Instant>,
     /// Calls under way or waiting for their turn.
     inside: usize,
+    /// Who waits for a place, the longest first, by number.
+    waiting: VecDeque<u64>,
+    /// The number of whoever waits next.
+    number: u64,
     /// Failures in a row.
     failed: u32,
     /// Until when it is left alone.
@@ -48,7 +53,7 @@ pub(super) struct Place<'a>(&'a Gate);
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.state().inside -= 1;
-        self.0.freed.notify_one();
+        self.0.freed.notify_all();
     }
 }
 
@@ -62,7 +67,7 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a place.
+    /// Waits for a place. First come, first served: whoever is woken by chance may wait until his time is over.
     pub(super) fn enter(
         &self,
         clock: &dyn Clock,
@@ -70,17 +75,30 @@ impl Gate {
         stop: &AtomicBool,
     ) -> Result<Place<'_>, CallError> {
         let mut state = self.state();
-        while state.inside >= self.at_once {
+        let number = state.number;
+        state.number += 1;
+        state.waiting.push_back(number);
+        let given_up = loop {
+            if state.inside < self.at_once && state.waiting.front() == Some(&number) {
+                break None;
+            }
             if stop.load(Ordering::Relaxed) {
-                return Err(CallError::Refused("the run is being stopped".to_owned()));
+                break Some(CallError::Refused("the run is being stopped".to_owned()));
             }
             if clock.now() >= deadline {
-                return Err(CallError::Limited("too many calls to the host were under way".to_owned()));
+                break Some(CallError::Limited("too many calls to the host were under way".to_owned()));
             }
             state = self.freed.wait_timeout(state, NAP).unwrap_or_else(PoisonError::into_inner).0;
+        };
+        state.waiting.retain(|other| *other != number);
+        state.inside += usize::from(given_up.is_none());
+        drop(state);
+        // The next may have a place too, or be the first now.
+        self.freed.notify_all();
+        match given_up {
+            Some(why) => Err(why),
+            None => Ok(Place(self)),
         }
-        state.inside += 1;
-        Ok(Place(self))
     }
 
     /// Takes the next turn: when the call may begin.
@@ -131,5 +149,52 @@ impl Gate {
             state.failed = 0;
             state.shut = None;
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::SystemClock;
+    use super::*;
+    use std::sync::Arc;
+
+    fn wait_for(gate: &Gate, waiting: usize) {
+        while gate.state().waiting.len() < waiting {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn whoever_came_first_goes_in_first() {
+        let (gate, stop) = (Gate::new(Duration::ZERO, 1), AtomicBool::new(false));
+        let (order, until) = (Arc::new(Mutex::new(Vec::new())), Instant::now() + Duration::from_secs(60));
+        let first = gate.enter(&SystemClock, until, &stop).unwrap();
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let (gate, stop, order) = (&gate, &stop, Arc::clone(&order));
+                scope.spawn(move || {
+                    let _place = gate.enter(&SystemClock, until, stop).unwrap();
+                    order.lock().unwrap().push(n);
+                });
+                wait_for(gate, n + 1);
+            }
+            // Whoever has just left and comes again is last.
+            drop(first);
+            let _again = gate.enter(&SystemClock, until, &stop).unwrap();
+            order.lock().unwrap().push(8);
+        });
+        assert_eq!(*order.lock().unwrap(), (0..9).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn whoever_gives_up_holds_nobody_back() {
+        let (gate, stop) = (Gate::new(Duration::ZERO, 1), AtomicBool::new(false));
+        let first = gate.enter(&SystemClock, Instant::now() + Duration::from_secs(60), &stop).unwrap();
+        let late = gate.enter(&SystemClock, Instant::now(), &stop);
+        assert!(matches!(late, Err(CallError::Limited(_))));
+        drop(first);
+        let next = gate.enter(&SystemClock, Instant::now() + Duration::from_secs(60), &stop);
+        assert!(next.is_ok() && gate.state().waiting.is_empty());
     }
 }
