@@ -28,7 +28,9 @@ mod rule {
     pub mod kind;
     pub mod rotate;
     pub mod schema;
+    pub mod text;
     pub use schema::*;
+    pub use text::*;
 }
 
 fn main() {

@@ -2,7 +2,7 @@
 //! form and sets what a project may not lower. Parsing and composing only; finding and reading the file is
 //! the command's work. Paths in it are relative to its own folder, which the command resolves.
 
-use crate::model::{Confidence, Fingerprint, Severity};
+use crate::model::{Confidence, Fingerprint, ObjectId, Severity};
 use crate::rule::line_and_column;
 use crate::scan::Allow;
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -135,6 +135,8 @@ struct Entry {
     fingerprint: Option<String>,
     rule: Option<String>,
     #[serde(default)]
+    commits: Vec<String>,
+    #[serde(default)]
     paths: Vec<String>,
     reason: String,
     #[serde(default)]
@@ -147,9 +149,9 @@ impl TryFrom<Entry> for Accepted {
     type Error = String;
 
     fn try_from(e: Entry) -> Result<Self, String> {
-        if e.fingerprint.is_none() && e.rule.is_none() && e.paths.is_empty() {
+        if e.fingerprint.is_none() && e.rule.is_none() && e.paths.is_empty() && e.commits.is_empty() {
             return Err(
-                "the entry would accept everything; give it a `fingerprint`, a `rule` or `paths`".into()
+                "the entry would accept everything; give it a `fingerprint`, a `rule`, `paths` or `commits`".into(),
             );
         }
         if e.reason.trim().is_empty() {
@@ -161,6 +163,10 @@ impl TryFrom<Entry> for Accepted {
         let fingerprint = e.fingerprint.map(|f| {
             Fingerprint::parse(&f).ok_or_else(|| format!("`{f}` is no fingerprint; copy one from a report"))
         });
+        let commit = |text: &String| {
+            let id = ObjectId::parse(text.as_bytes());
+            id.ok_or_else(|| format!("`{text}` is no commit; write all of its 40 digits"))
+        };
         let mut set = globset::GlobSetBuilder::new();
         for text in &e.paths {
             set.add(glob(text)?);
@@ -169,6 +175,7 @@ impl TryFrom<Entry> for Accepted {
         Ok(Accepted(Allow {
             fingerprint: fingerprint.transpose()?,
             rule: e.rule,
+            commits: e.commits.iter().map(commit).collect::<Result<_, _>>()?,
             paths: (!e.paths.is_empty()).then_some(set),
             reason: e.reason,
             owner: e.owner,

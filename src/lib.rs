@@ -3,6 +3,7 @@
 pub mod call;
 pub mod config;
 pub mod detect;
+pub mod migrate;
 pub mod model;
 pub mod probe;
 pub mod report;

@@ -24,6 +24,8 @@ const FLOORS: &[(&str, u32)] = &[
     // Turns keys over; a scan tells it nothing but a report, so the two never meet below the command.
     ("rotate", 5),
     ("state", 5),
+    // Makes rules, settings and baselines of other scanners' files.
+    ("migrate", 6),
     ("config", 6),
     ("lib", 7),
     ("cli", 8),

@@ -6,6 +6,7 @@ use super::completions::CompletionsArgs;
 use super::hook::HookArgs;
 use super::inventory::InventoryArgs;
 use super::man::ManArgs;
+use super::migrate::MigrateArgs;
 use super::policy::PolicyArgs;
 use super::rotate::RotateCommand;
 use super::rules::RulesArgs;
@@ -76,6 +77,14 @@ Examples:
     Policy(PolicyArgs),
     /// List the organisation's keys, or hold a scan's report against them
     Inventory(InventoryArgs),
+    /// Convert the rules, settings and baselines of other scanners
+    #[command(after_help = "What means a little else here is told on standard error; what has no counterpart is an error.
+
+Examples:
+  keywheel migrate .gitleaks.toml                          show what it comes to
+  keywheel migrate .gitleaks.toml .gitleaksignore --out .  rules/gitleaks.toml, keywheel.toml, .keywheel-baseline
+  keywheel scan --rules .gitleaks.toml                     use it as it is")]
+    Migrate(MigrateArgs),
     /// Write completions for a shell
     Completions(CompletionsArgs),
     /// Write the manual page

@@ -11,6 +11,7 @@ mod guard;
 mod hook;
 mod inventory;
 mod man;
+mod migrate;
 mod organisation;
 mod output;
 mod policy;
@@ -72,6 +73,7 @@ fn run() -> ExitCode {
         Command::Completions(args) => completions::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Rotate(args) => rotate::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Man(args) => man::run(&args),
     };
     match result {

@@ -6,6 +6,7 @@ use super::{output, usage};
 use anyhow::Result;
 use keywheel::config::{self, Config};
 use keywheel::detect::Detector;
+use keywheel::migrate;
 use keywheel::model::{Confidence, FingerprintKey, Severity};
 use keywheel::rule::RuleSet;
 use keywheel::scan::{Allow, Baseline, Options};
@@ -114,9 +115,30 @@ impl Settings {
 pub(crate) fn rules(paths: &[PathBuf], only: &[String]) -> Result<RuleSet> {
     let mut rules = RuleSet::embedded();
     for path in paths {
-        rules.add_path(path).map_err(usage)?;
+        if migrate::is_foreign(path) {
+            foreign(&mut rules, path)?;
+        } else {
+            rules.add_path(path).map_err(usage)?;
+        }
     }
     chosen(rules, only)
+}
+
+/// Adds the rules of another scanner's file, as far as they are all of it.
+fn foreign(rules: &mut RuleSet, path: &Path) -> Result<()> {
+    let text = read(path).map_err(|e| usage(format!("cannot read the rules `{}`: {e}", path.display())))?;
+    let made = super::migrate::convert(path, &text, None)?;
+    if !made.config.is_empty() {
+        return Err(usage(format!(
+            "{}: it allows commits, which only a configuration can: run `keywheel migrate {0} --out DIR`",
+            path.display()
+        )));
+    }
+    for note in &made.notes {
+        output::tell(&format!("differs: {note}"));
+    }
+    let files = made.rules.into_iter().map(|(name, text)| (path.with_file_name(name), text));
+    rules.add_texts(files.collect()).map_err(usage)
 }
 
 /// The named rules of a set; all of them if none is named.

@@ -8,6 +8,7 @@ use super::look::Lookout;
 use super::merge;
 use super::paths::PathRules;
 use super::rank::{Feature, Place, Score, explain};
+use super::text::{Page, Texts};
 use crate::model::{Class, Confidence, Encoding, Note, Secret, Severity};
 use crate::rule::RuleSet;
 use crate::rule::analyse::Gate;
@@ -101,6 +102,7 @@ pub struct Detector {
     pub(super) lookout: Lookout,
     partners: Vec<Vec<usize>>,
     paths: PathRules,
+    texts: Texts,
     ranking: bool,
 }
 
@@ -112,6 +114,8 @@ pub struct Workspace {
     pub dropped: Option<Vec<Dropped>>,
     /// What was ranked and kept; filled if `dropped` is.
     pub ranked: Vec<Ranked>,
+    /// What text rules found, in all layers.
+    texts: Vec<Found>,
     /// Set if the last search was stopped before its end.
     pub cut: bool,
 }
@@ -161,6 +165,7 @@ impl Detector {
             lookout,
             partners,
             paths: PathRules::new(rules.kinds()),
+            texts: Texts::new(&rules),
             ranking,
             rules,
         }
@@ -174,6 +179,12 @@ impl Detector {
     /// Whether unnamed secrets are ranked.
     pub fn ranks(&self) -> bool {
         self.ranking
+    }
+
+    /// Whether what it finds may depend on more of a text than windows show, wherever it stands: text
+    /// rules search whole texts.
+    pub fn needs_whole_texts(&self) -> bool {
+        !self.texts.is_empty()
     }
 
     /// Whether a file of this name may hold something for rules that search certain files whole.
@@ -197,10 +208,15 @@ impl Detector {
     ) -> Vec<Found> {
         work.cut = false;
         work.ranked.clear();
+        work.texts.clear();
         let fitting = self.paths.fitting(path);
         let file = FileKind::of(path, hay);
         let layer = Layer { hay, path, fitting: &fitting, file, place: Place::of(path), depth: 0, stop };
         let mut found = self.layer(&layer, work);
+        if !self.texts.is_empty() {
+            let texts = std::mem::take(&mut work.texts);
+            merge::texts(&self.rules, &mut found, texts, work.dropped.as_mut());
+        }
         found.sort_by_key(|f| (f.span.start, f.span.end, f.kind));
         found
     }
@@ -226,6 +242,9 @@ impl Detector {
             kept.extend(some.iter().filter(here).filter_map(|raw| self.judge(layer, raw, work)));
         }
         self.join_partners(layer, &mut kept, work);
+        if !self.texts.is_empty() {
+            self.texts(layer, work);
+        }
         let mut found = merge::same_place(&self.rules, kept, work.dropped.as_mut());
         let wide = if layer.depth == 0 { decode::utf16(layer.hay) } else { None };
         let mut below = Vec::new();
@@ -239,10 +258,27 @@ impl Detector {
         found
     }
 
+    /// What text rules find in a layer.
+    fn texts(&self, layer: &Layer<'_>, work: &mut Workspace) {
+        let page = Page { hay: layer.hay, path: layer.path, outermost: layer.depth == 0 };
+        let mut dropped = work.dropped.take();
+        let mut tell = |kind, span, why| {
+            if let Some(list) = &mut dropped {
+                list.push(Dropped { kind, span, via: Vec::new(), why });
+            }
+        };
+        let mut found = self.texts.search(&self.rules, &page, layer.stop, &mut tell);
+        work.dropped = dropped;
+        self.join_partners(layer, &mut found, work);
+        merge::unnamed(&self.rules, layer.hay, &mut found, work.dropped.as_mut());
+        work.texts.append(&mut found);
+    }
+
     /// What stands in a decoded view, with its places mapped back.
     fn below(&self, layer: &Layer<'_>, view: &View, work: &mut Workspace) -> Vec<Found> {
         let inner = Layer { hay: &view.bytes, depth: layer.depth + 1, ..*layer };
         let known = (work.dropped.as_ref().map_or(0, Vec::len), work.ranked.len());
+        let texts = work.texts.len();
         let mut found = self.layer(&inner, work);
         let outward = |span: &mut Range<usize>, via: Option<&mut Vec<Encoding>>| {
             *span = view.outer_of(span.clone());
@@ -250,7 +286,7 @@ impl Detector {
                 via.splice(0..0, view.via.iter().copied());
             }
         };
-        for f in &mut found {
+        for f in found.iter_mut().chain(&mut work.texts[texts..]) {
             outward(&mut f.span, Some(&mut f.via));
             f.parts.iter_mut().for_each(|p| outward(&mut p.span, None));
         }

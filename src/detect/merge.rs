@@ -3,6 +3,7 @@
 use super::engine::{Dropped, Found, Why};
 use crate::model::{Class, Note};
 use crate::rule::RuleSet;
+use std::collections::{BTreeMap, HashMap};
 
 /// How much a finding says; larger is better.
 type Rank = (u8, bool, u8, usize, bool, usize, std::cmp::Reverse<usize>);
@@ -94,4 +95,94 @@ pub(crate) fn layers(rules: &RuleSet, above: &mut Vec<Found>, mut below: Vec<Fou
     let mut gone = gone.into_iter();
     above.retain(|_| !gone.next().unwrap_or(false));
     above.append(&mut below);
+}
+
+/// Findings of a line, before and after a generic one, that it may give way to: a line may hold very many.
+const NEIGHBOURS: usize = 128;
+
+/// Of what text rules found in a layer: a generic finding gives way where another rule names a value that
+/// holds its own, on the same line.
+pub(crate) fn unnamed(
+    rules: &RuleSet,
+    hay: &[u8],
+    found: &mut Vec<Found>,
+    mut dropped: Option<&mut Vec<Dropped>>,
+) {
+    let class = |f: &Found| rules.kinds()[f.kind].class;
+    if !found.iter().any(|f| class(f) == Class::Generic) {
+        return;
+    }
+    let mut line = (0, 0);
+    found.sort_by_key(|f| (f.span.start, f.span.end, f.kind));
+    let mut lines = Vec::with_capacity(found.len());
+    for f in found.iter() {
+        line = (line.0 + memchr::memchr_iter(b'\n', &hay[line.1..f.span.start]).count(), f.span.start);
+        lines.push(line.0);
+    }
+    let mut named: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (i, _) in found.iter().enumerate().filter(|(_, f)| class(f) == Class::Structured) {
+        named.entry(lines[i]).or_default().push(i);
+    }
+    let better = |i: usize| {
+        let value = found[i].secret.expose();
+        let others = named.get(&lines[i]).filter(|_| class(&found[i]) == Class::Generic)?;
+        let next = others.partition_point(|&o| o < i);
+        let near = &others[next.saturating_sub(NEIGHBOURS)..others.len().min(next + NEIGHBOURS)];
+        let holds = |&&o: &&usize| memchr::memmem::find(found[o].secret.expose(), value).is_some();
+        near.iter().find(holds).map(|&o| found[o].kind)
+    };
+    let gone: Vec<Option<usize>> = (0..found.len()).map(better).collect();
+    let mut gone = gone.into_iter();
+    found.retain(|f| {
+        let by = gone.next().flatten();
+        if let (Some(kind), Some(list)) = (by, dropped.as_mut()) {
+            let why = Why::Merged(kind);
+            list.push(Dropped { kind: f.kind, span: f.span.clone(), via: f.via.clone(), why });
+        }
+        by.is_none()
+    });
+}
+
+/// Adds what text rules found to all else. One finding stays of the same value at the same place, and
+/// what stands in a layer is left out where its rule finds the value in the layer above.
+pub(crate) fn texts(
+    rules: &RuleSet,
+    found: &mut Vec<Found>,
+    mut texts: Vec<Found>,
+    mut dropped: Option<&mut Vec<Dropped>>,
+) {
+    texts.sort_by_key(|f| (f.via.len(), f.span.start, f.span.end, std::cmp::Reverse(rank(rules, f))));
+    let mut places: HashMap<(usize, usize), Vec<usize>> = HashMap::new();
+    for (i, f) in found.iter().enumerate() {
+        places.entry((f.span.start, f.span.end)).or_default().push(i);
+    }
+    // Where each rule has found each value in the layers above.
+    let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+    let mut above: HashMap<(usize, u64), BTreeMap<usize, (usize, usize)>> = HashMap::new();
+    for f in texts {
+        let place = places.entry((f.span.start, f.span.end)).or_default();
+        let known = above.entry((f.kind, hasher.hash_one(f.secret.expose()))).or_default();
+        let same = place.iter().copied().find(|&i| found[i].secret == f.secret);
+        let near = known.range(..f.span.end).next_back().filter(|(_, (end, _))| *end > f.span.start);
+        let repeated = !f.via.is_empty() && near.is_some_and(|(_, (_, i))| found[*i].secret == f.secret);
+        match same {
+            Some(i) => {
+                let kind = found[i].kind;
+                if kind != f.kind && !found[i].also.contains(&f.kind) {
+                    found[i].also.push(f.kind);
+                    if let Some(list) = dropped.as_mut() {
+                        let why = Why::Merged(kind);
+                        list.push(Dropped { kind: f.kind, span: f.span.clone(), via: f.via.clone(), why });
+                    }
+                }
+                known.insert(f.span.start, (f.span.end, i));
+            }
+            None if repeated => {}
+            None => {
+                place.push(found.len());
+                known.insert(f.span.start, (f.span.end, found.len()));
+                found.push(f);
+            }
+        }
+    }
 }

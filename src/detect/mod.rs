@@ -12,6 +12,7 @@ mod paths;
 mod pattern;
 mod prefilter;
 pub mod rank;
+mod text;
 mod weigh;
 
 /// Rises whenever the same rules may find more in the same bytes: decoders, gates, filters, looks,

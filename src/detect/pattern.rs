@@ -107,7 +107,8 @@ fn backwards(front: &str) -> Option<DFA> {
         .ok()
 }
 
-fn compile(pattern: &str) -> Regex {
+/// Compiles a pattern that was parsed and bounded when its rule was loaded.
+pub(super) fn compile(pattern: &str) -> Regex {
     Regex::builder()
         .configure(
             Config::new().utf8_empty(false).onepass_size_limit(Some(1 << 20)).nfa_size_limit(Some(32 << 20)),

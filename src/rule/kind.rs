@@ -2,6 +2,7 @@
 
 use super::analyse::{Analysis, Facts, analyse};
 use super::schema::{ChecksumUse, Context, Provider, Rule, RuleFile, With};
+use super::text::{self, Allowed, TextKind};
 use crate::model::{Class, Confidence, Severity};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,8 @@ pub struct Kind {
     pub analysis: Analysis,
     /// Whether it declares how to verify.
     pub verifies: bool,
+    /// What a text rule says beyond its pattern.
+    pub text: Option<TextKind>,
 }
 
 /// Providers and their kinds.
@@ -53,6 +56,8 @@ pub struct Pack {
     pub providers: Vec<Provider>,
     /// What they look like.
     pub kinds: Vec<Kind>,
+    /// Allow lists of text rules.
+    pub allowed: Vec<Allowed>,
 }
 
 /// What is wrong with a rule: which, in which field, and what to do.
@@ -72,18 +77,62 @@ impl Pack {
         let provider = u32::try_from(self.providers.len()).unwrap_or(u32::MAX);
         self.providers.push(file.provider.clone());
         let mut faults = Vec::new();
+        let shared: Vec<u32> = file.allow.iter().map(|list| self.allow(list)).collect();
+        faults.extend(file.allow.iter().filter_map(|list| shared_fault(list, file)));
         for rule in &file.rule {
             match kind(rule, provider) {
-                Ok(kind) => self.kinds.push(kind),
+                Ok(mut kind) => {
+                    if let (Some(text), Some(declared)) = (&mut kind.text, &rule.text) {
+                        let of_file = file.allow.iter().zip(&shared);
+                        let mine = of_file.filter(|(list, _)| list.rules.is_empty() || list.rules.contains(&rule.id));
+                        text.allowed.extend(mine.map(|(_, at)| at));
+                        text.allowed.extend(declared.allow.iter().map(|list| self.allow(list)));
+                    }
+                    self.kinds.push(kind);
+                }
                 Err(fault) => faults.push(fault),
             }
         }
         faults
     }
+
+    fn allow(&mut self, list: &Allowed) -> u32 {
+        self.allowed.push(list.clone());
+        u32::try_from(self.allowed.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// Puts another pack behind this one.
+    pub fn append(&mut self, mut other: Pack) {
+        let providers = self.providers.len() as u32;
+        let lists = self.allowed.len() as u32;
+        for kind in &mut other.kinds {
+            kind.provider += providers;
+            kind.text.iter_mut().flat_map(|t| &mut t.allowed).for_each(|at| *at += lists);
+        }
+        self.providers.append(&mut other.providers);
+        self.kinds.append(&mut other.kinds);
+        self.allowed.append(&mut other.allowed);
+    }
+}
+
+/// What is wrong with an allow list of a file.
+fn shared_fault(list: &Allowed, file: &RuleFile) -> Option<Fault> {
+    let fault = |message| Fault { rule: list.rules.first().cloned().unwrap_or_default(), field: "allow", message };
+    if let Err(message) = text::check(list) {
+        return Some(fault(message));
+    }
+    let known = |id: &&String| file.rule.iter().any(|r| r.text.is_some() && r.id == **id);
+    let stray = list.rules.iter().find(|id| !known(id))?;
+    Some(fault(format!("`{stray}` is no text rule of this file; remove it from `rules`")))
 }
 
 fn kind(rule: &Rule, provider: u32) -> Result<Kind, Fault> {
     let fault = |field, message| Fault { rule: rule.id.clone(), field, message };
+    let words = |t: &text::Text| TextKind {
+        keywords: t.keywords.iter().map(|k| k.to_lowercase()).collect(),
+        path: t.path.clone(),
+        allowed: Vec::new(),
+    };
     let facts = Facts {
         words: rule.context.as_ref().map_or(&[], |c| &c.words),
         before: rule.context.as_ref().map_or(0, |c| c.before),
@@ -93,7 +142,10 @@ fn kind(rule: &Rule, provider: u32) -> Result<Kind, Fault> {
         block: rule.block,
         paths: !rule.paths.is_empty(),
     };
-    let analysis = analyse(&rule.pattern, facts).map_err(|m| fault("pattern", m))?;
+    let analysis = match &rule.text {
+        Some(declared) => text::analyse(rule, declared).map_err(|(field, m)| fault(field, m))?,
+        None => analyse(&rule.pattern, facts).map_err(|m| fault("pattern", m))?,
+    };
     let digests = |field, list: &[String]| {
         list.iter()
             .map(|s| {
@@ -120,6 +172,7 @@ fn kind(rule: &Rule, provider: u32) -> Result<Kind, Fault> {
         development: digests("development", &rule.development)?,
         analysis,
         verifies: rule.verify.is_some(),
+        text: rule.text.as_ref().map(words),
     })
 }
 

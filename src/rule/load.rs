@@ -4,6 +4,7 @@ use super::declared::{self, Declared};
 use super::kind::{Kind, Pack};
 use super::rotate::Capabilities;
 use super::schema::RuleFile;
+use super::text::Allowed;
 use crate::call::{Origin, Pattern};
 use crate::model::RuleRef;
 use sha2::{Digest, Sha256};
@@ -129,6 +130,11 @@ impl RuleSet {
         &self.pack.kinds
     }
 
+    /// Allow lists of text rules, by the indices in their kinds.
+    pub fn allowed(&self) -> &[Allowed] {
+        &self.pack.allowed
+    }
+
     /// What reports show of a kind, by its index.
     pub fn reference(&self, kind: usize) -> &Arc<RuleRef> {
         &self.refs[kind]
@@ -217,12 +223,7 @@ impl RuleSet {
         }
         self.own.extend(own.into_iter().map(|d| (d.rule.id.clone(), Arc::new(d))));
         self.pack.kinds.retain(|k| !seen.contains(&k.id));
-        let shift = self.pack.providers.len() as u32;
-        self.pack.providers.append(&mut added.providers);
-        self.pack.kinds.extend(added.kinds.into_iter().map(|mut k| {
-            k.provider += shift;
-            k
-        }));
+        self.pack.append(added);
         self.index();
         Ok(())
     }

@@ -9,6 +9,7 @@ mod load;
 mod rotate;
 mod schema;
 mod table;
+mod text;
 
 pub use declared::Declared;
 pub use kind::{Fault, Kind, Pack};
@@ -16,3 +17,4 @@ pub use load::{LoadError, RuleSet, capabilities, embedded_texts, line_and_column
 pub use rotate::{Calls, Can, Capabilities, CreateClass};
 pub use schema::{ChecksumMode, ChecksumUse, Context, Provider, Rule, RuleFile, With};
 pub use table::verification;
+pub use text::{Allowed, On, Text, TextKind};

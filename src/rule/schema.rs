@@ -1,6 +1,7 @@
 //! The rule file as it is written. Unknown fields are errors.
 
 use super::rotate::Capabilities;
+use super::text::{Allowed, Text};
 use crate::call::{Access, Revoke, Verify};
 use crate::model::{Class, Confidence, Severity};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ pub struct RuleFile {
     /// The kinds.
     #[serde(default)]
     pub rule: Vec<Rule>,
+    /// Allow lists of the file's text rules.
+    #[serde(default)]
+    pub allow: Vec<Allowed>,
 }
 
 /// The issuer of credentials.
@@ -56,6 +60,10 @@ pub struct Rule {
     /// Regular expression over bytes with Unicode off. The group `secret` is the credential;
     /// other named groups are captures for calls.
     pub pattern: String,
+    /// Makes it a text rule: no bound is needed, and the secret is the group `secret`, else the first
+    /// group that holds something, else the whole match. None of the engine's own filters is asked.
+    #[serde(default)]
+    pub text: Option<Text>,
     /// Words of which one must stand near the match.
     #[serde(default)]
     pub context: Option<Context>,

@@ -1,7 +1,7 @@
 //! Accepted findings: the baseline file, one sorted line an entry, and the allow-list of the
 //! configuration. Both are bound to values or rules, never to lines.
 
-use crate::model::{By, Finding, Fingerprint, FingerprintKey, Suppression};
+use crate::model::{By, Finding, Fingerprint, FingerprintKey, ObjectId, Occurrence, Suppression};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -161,8 +161,10 @@ impl Baseline {
 pub struct Allow {
     /// The exact value, by fingerprint.
     pub fingerprint: Option<Fingerprint>,
-    /// A rule's id.
+    /// The id of a rule, or of a provider for all of its rules.
     pub rule: Option<String>,
+    /// Commits; all places of the finding must have come with one of them.
+    pub commits: Vec<ObjectId>,
     /// Globs of paths; all places of the finding must be in one of them.
     pub paths: Option<globset::GlobSet>,
     /// Why.
@@ -178,15 +180,21 @@ impl Allow {
     pub fn accepts(&self, finding: &Finding, today: &str) -> Option<Suppression> {
         let live = self.until.is_empty() || self.until.as_str() >= today;
         let value = self.fingerprint.as_ref().is_none_or(|f| *f == finding.fingerprint);
-        let rule = self.rule.as_ref().is_none_or(|r| *r == finding.rule.id);
+        let rule = self.rule.as_ref().is_none_or(|r| *r == finding.rule.id || *r == finding.rule.provider);
+        let from = |o: &Occurrence| o.provenance.origin.as_ref()?.commit.as_ref().map(|c| c.id);
+        let commits = self.commits.is_empty()
+            || finding.occurrences.iter().all(|o| from(o).is_some_and(|id| self.commits.contains(&id)));
         let paths = self.paths.as_ref().is_none_or(|set| {
             finding
                 .occurrences
                 .iter()
                 .all(|o| set.is_match(String::from_utf8_lossy(o.provenance.path.as_bytes()).as_ref()))
         });
-        let given = self.fingerprint.is_some() || self.rule.is_some() || self.paths.is_some();
-        (given && live && value && rule && paths).then(|| Suppression {
+        let given = self.fingerprint.is_some()
+            || self.rule.is_some()
+            || self.paths.is_some()
+            || !self.commits.is_empty();
+        (given && live && value && rule && paths && commits).then(|| Suppression {
             by: By::Config,
             reason: self.reason.clone(),
             owner: self.owner.clone(),

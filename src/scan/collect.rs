@@ -453,7 +453,8 @@ impl Sink for Collector {
 
     fn reach(&self) -> Option<usize> {
         // What was dropped is told only by a whole search.
-        (!self.options.explain && self.options.floor.is_some()).then(|| self.detector.reach())
+        let whole = self.options.explain || self.detector.needs_whole_texts();
+        (!whole && self.options.floor.is_some()).then(|| self.detector.reach())
     }
 
     fn look(&self, text: &[u8], windows: &[Window]) -> Look {

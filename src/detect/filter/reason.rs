@@ -57,6 +57,8 @@ reasons! {
     Translation, "translation", "it is a text of a translation file";
     /// A lock file, bundle or other generated file.
     GeneratedFile, "generated-file", "unnamed secrets are not looked for in generated files";
+    /// Allowed by a text rule's own lists.
+    Allowed, "allowed", "an allow list of its rule covers it";
     /// Bytes that are no text.
     Binary, "binary", "it stands among bytes that are no text";
 }

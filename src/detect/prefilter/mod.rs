@@ -90,7 +90,7 @@ impl Prefilter {
                 }
                 Gate::Scheme { literals: list, back: 0 } => put(&mut schemes, list, Leads::Start(i)),
                 Gate::Scheme { literals: list, .. } => put(&mut schemes, list, Leads::Near(i)),
-                Gate::Value { .. } | Gate::Opaque { .. } | Gate::Partner | Gate::Path => {}
+                Gate::Value { .. } | Gate::Opaque { .. } | Gate::Partner | Gate::Path | Gate::Text => {}
             }
         }
         if !schemes.is_empty() {

@@ -85,6 +85,8 @@ pub enum Gate {
     Partner,
     /// The rule is for a few paths only, and their files are searched whole.
     Path,
+    /// A text rule: texts are searched whole, apart from all others (see `detect::text`).
+    Text,
 }
 
 /// What is known of a pattern.
