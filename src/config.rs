@@ -151,7 +151,8 @@ impl TryFrom<Entry> for Accepted {
     fn try_from(e: Entry) -> Result<Self, String> {
         if e.fingerprint.is_none() && e.rule.is_none() && e.paths.is_empty() && e.commits.is_empty() {
             return Err(
-                "the entry would accept everything; give it a `fingerprint`, a `rule`, `paths` or `commits`".into(),
+                "the entry would accept everything; give it a `fingerprint`, a `rule`, `paths` or `commits`"
+                    .into(),
             );
         }
         if e.reason.trim().is_empty() {

@@ -9,6 +9,8 @@ mod github;
 #[cfg(unix)]
 #[path = "cli/hostile.rs"]
 mod hostile;
+#[path = "cli/migrate.rs"]
+mod migrate;
 #[cfg(target_os = "linux")]
 #[path = "wire/namespace.rs"]
 mod namespace;

@@ -78,12 +78,14 @@ Examples:
     /// List the organisation's keys, or hold a scan's report against them
     Inventory(InventoryArgs),
     /// Convert the rules, settings and baselines of other scanners
-    #[command(after_help = "What means a little else here is told on standard error; what has no counterpart is an error.
+    #[command(
+        after_help = "What means a little else here is told on standard error; what has no counterpart is an error.
 
 Examples:
   keywheel migrate .gitleaks.toml                          show what it comes to
   keywheel migrate .gitleaks.toml .gitleaksignore --out .  rules/gitleaks.toml, keywheel.toml, .keywheel-baseline
-  keywheel scan --rules .gitleaks.toml                     use it as it is")]
+  keywheel scan --rules .gitleaks.toml                     use it as it is"
+    )]
     Migrate(MigrateArgs),
     /// Write completions for a shell
     Completions(CompletionsArgs),

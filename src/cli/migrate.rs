@@ -49,7 +49,8 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<u8> {
             continue;
         }
         let one = convert(path, &text, args.gitleaks_defaults.as_deref())?;
-        if let Some((name, _)) = one.rules.iter().find(|(name, _)| made.rules.iter().any(|(n, _)| n == name)) {
+        if let Some((name, _)) = one.rules.iter().find(|(name, _)| made.rules.iter().any(|(n, _)| n == name))
+        {
             return Err(usage(format!("two of the files make rules/{name}; convert them one by one")));
         }
         made.rules.extend(one.rules);
@@ -78,7 +79,9 @@ pub(crate) fn run(args: &MigrateArgs) -> Result<u8> {
         }
     }
     if !complete {
-        output::tell("something of the tree could not be read: `keywheel scan` tells what; no entry was made for it");
+        output::tell(
+            "something of the tree could not be read: `keywheel scan` tells what; no entry was made for it",
+        );
     }
     Ok(if complete { code::CLEAN } else { code::INCOMPLETE })
 }
@@ -90,7 +93,12 @@ pub(crate) fn convert(path: &Path, text: &str, defaults: Option<&Path>) -> Resul
 }
 
 /// A baseline of what a scan of the tree finds where something was accepted.
-fn accept(args: &MigrateArgs, made: &mut Converted, known: &[Known], complete: &mut bool) -> Result<Baseline> {
+fn accept(
+    args: &MigrateArgs,
+    made: &mut Converted,
+    known: &[Known],
+    complete: &mut bool,
+) -> Result<Baseline> {
     let there = args.out.as_ref().map(|out| out.join(BASELINE)).filter(|path| path.exists());
     let mut baseline = match &there {
         Some(path) => settings::read_baseline(path)?,
@@ -120,7 +128,10 @@ fn write(out: &Path, files: &[(PathBuf, String)]) -> Result<()> {
     for (name, _) in files.iter().filter(|(name, _)| name != Path::new(BASELINE)) {
         let path = out.join(name);
         if fs::symlink_metadata(&path).is_ok() {
-            return Err(usage(format!("{} is there already; move it away, or name another --out", path.display())));
+            return Err(usage(format!(
+                "{} is there already; move it away, or name another --out",
+                path.display()
+            )));
         }
     }
     for (name, text) in files {

@@ -88,7 +88,9 @@ pub(crate) fn run(args: &RulesArgs) -> Result<u8> {
             let (kind, reference) = (&rules.kinds()[at], rules.reference(at));
             writeln!(out, "# {}: {}", reference.provider_name, kind.name)?;
             writeln!(out, "# found by: {:?}", kind.analysis.gate)?;
-            writeln!(out, "# longest match: {} bytes", kind.analysis.max_len)?;
+            if kind.text.is_none() {
+                writeln!(out, "# longest match: {} bytes", kind.analysis.max_len)?;
+            }
             let file = format!("{}.toml", reference.provider);
             match keywheel::rule::embedded_texts().iter().find(|(name, _)| *name == file) {
                 Some((_, text)) => write!(out, "{text}")?,

@@ -115,19 +115,18 @@ impl Settings {
 pub(crate) fn rules(paths: &[PathBuf], only: &[String]) -> Result<RuleSet> {
     let mut rules = RuleSet::embedded();
     for path in paths {
-        if migrate::is_foreign(path) {
-            foreign(&mut rules, path)?;
-        } else {
-            rules.add_path(path).map_err(usage)?;
+        let text = path.is_file().then(|| read(path).ok()).flatten();
+        match text.filter(|text| migrate::is_foreign(path, text)) {
+            Some(text) => foreign(&mut rules, path, &text)?,
+            None => rules.add_path(path).map_err(usage)?,
         }
     }
     chosen(rules, only)
 }
 
 /// Adds the rules of another scanner's file, as far as they are all of it.
-fn foreign(rules: &mut RuleSet, path: &Path) -> Result<()> {
-    let text = read(path).map_err(|e| usage(format!("cannot read the rules `{}`: {e}", path.display())))?;
-    let made = super::migrate::convert(path, &text, None)?;
+fn foreign(rules: &mut RuleSet, path: &Path, text: &str) -> Result<()> {
+    let made = super::migrate::convert(path, text, None)?;
     if !made.config.is_empty() {
         return Err(usage(format!(
             "{}: it allows commits, which only a configuration can: run `keywheel migrate {0} --out DIR`",

@@ -269,6 +269,7 @@ impl Detector {
         };
         let mut found = self.texts.search(&self.rules, &page, layer.stop, &mut tell);
         work.dropped = dropped;
+        work.stopped(layer.stop);
         self.join_partners(layer, &mut found, work);
         merge::unnamed(&self.rules, layer.hay, &mut found, work.dropped.as_mut());
         work.texts.append(&mut found);

@@ -1,6 +1,6 @@
 //! One finding a place: where rules overlap, the one that says most stays.
 
-use super::engine::{Dropped, Found, Why};
+use super::engine::{Dropped, Found, Why, is_reported};
 use crate::model::{Class, Note};
 use crate::rule::RuleSet;
 use std::collections::{BTreeMap, HashMap};
@@ -97,6 +97,10 @@ pub(crate) fn layers(rules: &RuleSet, above: &mut Vec<Found>, mut below: Vec<Fou
     above.append(&mut below);
 }
 
+fn class(rules: &RuleSet, kind: usize) -> Class {
+    rules.kinds()[kind].class
+}
+
 /// Findings of a line, before and after a generic one, that it may give way to: a line may hold very many.
 const NEIGHBOURS: usize = 128;
 
@@ -159,15 +163,24 @@ pub(crate) fn texts(
     // Where each rule has found each value in the layers above.
     let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
     let mut above: HashMap<(usize, u64), BTreeMap<usize, (usize, usize)>> = HashMap::new();
-    for f in texts {
+    for mut f in texts {
+        // What is not reported must not stand for what is.
+        if !is_reported(class(rules, f.kind)) {
+            found.push(f);
+            continue;
+        }
         let place = places.entry((f.span.start, f.span.end)).or_default();
         let known = above.entry((f.kind, hasher.hash_one(f.secret.expose()))).or_default();
-        let same = place.iter().copied().find(|&i| found[i].secret == f.secret);
+        let same = |&i: &usize| found[i].secret == f.secret && is_reported(class(rules, found[i].kind));
+        let same = place.iter().copied().find(same);
         let near = known.range(..f.span.end).next_back().filter(|(_, (end, _))| *end > f.span.start);
         let repeated = !f.via.is_empty() && near.is_some_and(|(_, (_, i))| found[*i].secret == f.secret);
         match same {
             Some(i) => {
                 let kind = found[i].kind;
+                found[i].confidence = found[i].confidence.max(f.confidence);
+                found[i].severity = found[i].severity.max(f.severity);
+                found[i].notes.append(&mut f.notes);
                 if kind != f.kind && !found[i].also.contains(&f.kind) {
                     found[i].also.push(f.kind);
                     if let Some(list) = dropped.as_mut() {

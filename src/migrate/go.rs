@@ -6,14 +6,13 @@
 //! here is an error: classes by Unicode property. One difference is left: `(?i)` joins letters of ASCII
 //! only, so that `s` and `k` do not stand for U+017F and U+212A.
 
+mod class;
+
+use class::{Ranges, complement, normal, perl, posix, push_member};
 use std::fmt::Write;
 
-/// Largest code point.
-const LAST: u32 = 0x10_ffff;
 /// Largest count of a repetition that Go takes.
 const MOST: u32 = 1000;
-
-type Ranges = Vec<(u32, u32)>;
 
 /// What a pattern came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -206,7 +205,10 @@ impl Run {
             }
         }
         if self.ahead("=") || self.ahead("!") || self.ahead("<") || self.ahead(">") {
-            return Err((start, "a look-around or an atomic group is not regular; Go has none either".to_owned()));
+            return Err((
+                start,
+                "a look-around or an atomic group is not regular; Go has none either".to_owned(),
+            ));
         }
         self.flags(start)
     }
@@ -303,7 +305,10 @@ impl Run {
             '1'..='7' if matches!(self.peek(), Some('0'..='7')) => self.octal(c as u32 - '0' as u32),
             '1'..='9' => return Err((start, format!("`\\{c}` refers back, which is not regular"))),
             'p' | 'P' => {
-                return Err((start, format!("`\\{c}` asks for a property of Unicode; write the ranges instead")));
+                return Err((
+                    start,
+                    format!("`\\{c}` asks for a property of Unicode; write the ranges instead"),
+                ));
             }
             c if c.is_ascii_punctuation() => c as u32,
             c => return Err((start, format!("`\\{c}` is no escape that Go knows"))),
@@ -354,8 +359,8 @@ impl Run {
                 if let Some(end) = end {
                     let name: String = self.text[self.at + 2..self.at + end].iter().collect();
                     let bare = name.strip_prefix('^').unwrap_or(&name);
-                    let class =
-                        posix(bare).ok_or_else(|| (self.at, format!("`[:{name}:]` is no class that Go knows")))?;
+                    let class = posix(bare)
+                        .ok_or_else(|| (self.at, format!("`[:{name}:]` is no class that Go knows")))?;
                     let class = self.folded(class);
                     ranges.extend(if bare == name { class } else { complement(&class) });
                     self.at += end + 2;
@@ -446,93 +451,6 @@ impl Run {
 
 fn is_special(c: char) -> bool {
     "\\.+*?()|[]{}^$".contains(c)
-}
-
-fn push_member(out: &mut String, code: u32) {
-    match char::from_u32(code) {
-        Some(c @ ('\\' | ']' | '[' | '^' | '-' | '&' | '~')) => {
-            out.push('\\');
-            out.push(c);
-        }
-        Some(c @ ' '..='}') => out.push(c),
-        Some('\t') => out.push_str("\\t"),
-        Some('\n') => out.push_str("\\n"),
-        Some('\x0b') => out.push_str("\\v"),
-        Some('\x0c') => out.push_str("\\f"),
-        Some('\r') => out.push_str("\\r"),
-        _ => {
-            let _ = write!(out, "\\x{{{code:X}}}");
-        }
-    }
-}
-
-/// Sorted and joined.
-fn normal(mut ranges: Ranges) -> Ranges {
-    ranges.sort_unstable();
-    let mut out: Ranges = Vec::with_capacity(ranges.len());
-    for (low, high) in ranges {
-        match out.last_mut() {
-            Some(last) if low <= last.1.saturating_add(1) => last.1 = last.1.max(high),
-            _ => out.push((low, high)),
-        }
-    }
-    out
-}
-
-/// Everything else. Surrogates are no characters.
-fn complement(ranges: &Ranges) -> Ranges {
-    let (mut out, mut from) = (Ranges::new(), 0);
-    for &(low, high) in ranges {
-        if low > from {
-            out.push((from, low - 1));
-        }
-        from = high + 1;
-    }
-    if from <= LAST {
-        out.push((from, LAST));
-    }
-    let split = |(low, high): (u32, u32)| match low < 0xd800 && high > 0xdfff {
-        true => vec![(low, 0xd7ff), (0xe000, high)],
-        false => vec![(low, high)],
-    };
-    out.into_iter().flat_map(split).collect()
-}
-
-fn chars(text: &[&str]) -> Ranges {
-    let range = |t: &&str| {
-        let mut c = t.chars().map(|c| c as u32);
-        let low = c.next().unwrap_or(0);
-        (low, c.next().unwrap_or(low))
-    };
-    normal(text.iter().map(range).collect())
-}
-
-fn perl(name: char) -> Ranges {
-    match name {
-        'd' => chars(&["09"]),
-        'w' => chars(&["09", "AZ", "az", "_"]),
-        _ => chars(&["\t\n", "\x0c\r", " "]),
-    }
-}
-
-fn posix(name: &str) -> Option<Ranges> {
-    Some(match name {
-        "alnum" => chars(&["09", "AZ", "az"]),
-        "alpha" => chars(&["AZ", "az"]),
-        "ascii" => chars(&["\0\x7f"]),
-        "blank" => chars(&["\t", " "]),
-        "cntrl" => chars(&["\0\x1f", "\x7f"]),
-        "digit" => chars(&["09"]),
-        "graph" => chars(&["!~"]),
-        "lower" => chars(&["az"]),
-        "print" => chars(&[" ~"]),
-        "punct" => chars(&["!/", ":@", "[`", "{~"]),
-        "space" => chars(&["\t\r", " "]),
-        "upper" => chars(&["AZ"]),
-        "word" => perl('w'),
-        "xdigit" => chars(&["09", "AF", "af"]),
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 mod gitleaks;
 mod go;
 mod known;
+mod peers;
 mod table;
 mod write;
+mod yaml;
 
 pub use known::{Accepted, Known, Told, entries, read as accepted};
 
@@ -90,10 +92,11 @@ pub struct Options<'a> {
     pub defaults: Option<&'a Path>,
 }
 
-/// Whether a file's name is one that another scanner's rules have.
-pub fn is_foreign(path: &Path) -> bool {
+/// Whether a file is one of another scanner's rules, by its name, and no rule file that was made of one.
+pub fn is_foreign(path: &Path, text: &str) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.ends_with("gitleaks.toml") || name.ends_with("betterleaks.toml")
+    let ours = || text.lines().any(|l| l.trim() == "[provider]");
+    (name.ends_with("gitleaks.toml") || name.ends_with("betterleaks.toml")) && !ours()
 }
 
 /// Converts a file of rules.
@@ -101,7 +104,21 @@ pub fn is_foreign(path: &Path) -> bool {
 /// # Errors
 /// The first thing that has no counterpart.
 pub fn rules(path: &Path, text: &str, options: &Options<'_>) -> Result<Converted, MigrateError> {
-    let converted = gitleaks::convert(path, text, options)?;
+    let ends =
+        |list: &[&str]| path.extension().is_some_and(|e| list.iter().any(|l| e.eq_ignore_ascii_case(l)));
+    let converted = match (ends(&["yml", "yaml"]), ends(&["toml"])) {
+        (true, _) => peers::convert(path, text)?,
+        (_, true) => gitleaks::convert(path, text, options)?,
+        _ => {
+            return Err(MigrateError::Unknown {
+                path: path.to_owned(),
+                message: "no file of another scanner by its name: .toml is a configuration of Gitleaks, .yml are \
+                          rules of Kingfisher or Nosey Parker, .gitleaksignore, .secrets.baseline and reports in \
+                          JSON are accepted findings; name it so"
+                    .to_owned(),
+            });
+        }
+    };
     // Whatever is handed out loads.
     let files = converted.rules.iter().map(|(name, text)| (PathBuf::from(name), text.clone()));
     RuleSet::empty().add_texts(files.collect())?;

@@ -48,7 +48,9 @@ impl<'t> Table<'t> {
         table: &'t DeTable<'t>,
     ) -> Result<Self, MigrateError> {
         let mut fields = BTreeMap::new();
-        for (key, value) in table.iter() {
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        for (key, value) in entries {
             let at = key.span().start;
             if fields.insert(key.get_ref().to_lowercase(), (at, value)).is_some() {
                 return Err(source.error(at, format!("`{}` stands twice; keep one of them", key.get_ref())));
@@ -96,7 +98,8 @@ impl<'t> Table<'t> {
             DeValue::Float(n) => n.to_string().replace('_', "").parse().ok(),
             _ => None,
         };
-        let number: f64 = number.filter(|n: &f64| n.is_finite()).ok_or_else(|| self.wrong(at, key, "a number"))?;
+        let number: f64 =
+            number.filter(|n: &f64| n.is_finite()).ok_or_else(|| self.wrong(at, key, "a number"))?;
         Ok(Some(Placed { value: number, at }))
     }
 

@@ -160,7 +160,9 @@ mod tests {
 
     #[test]
     fn every_text_comes_back() {
-        for text in ["", "a", "it's", "a\"b", "\\d+", "'\"", "a'''b", "end'", "a\nb\t\u{1b}\u{7f}", "\u{e9}\\'"] {
+        for text in
+            ["", "a", "it's", "a\"b", "\\d+", "'\"", "a'''b", "end'", "a\nb\t\u{1b}\u{7f}", "\u{e9}\\'"]
+        {
             let line = format!("x = {}", quoted(text));
             let table: toml::Table = toml::from_str(&line).expect(&line);
             assert_eq!(table["x"].as_str(), Some(text), "{line}");

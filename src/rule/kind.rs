@@ -84,7 +84,8 @@ impl Pack {
                 Ok(mut kind) => {
                     if let (Some(text), Some(declared)) = (&mut kind.text, &rule.text) {
                         let of_file = file.allow.iter().zip(&shared);
-                        let mine = of_file.filter(|(list, _)| list.rules.is_empty() || list.rules.contains(&rule.id));
+                        let mine = of_file
+                            .filter(|(list, _)| list.rules.is_empty() || list.rules.contains(&rule.id));
                         text.allowed.extend(mine.map(|(_, at)| at));
                         text.allowed.extend(declared.allow.iter().map(|list| self.allow(list)));
                     }
@@ -117,7 +118,8 @@ impl Pack {
 
 /// What is wrong with an allow list of a file.
 fn shared_fault(list: &Allowed, file: &RuleFile) -> Option<Fault> {
-    let fault = |message| Fault { rule: list.rules.first().cloned().unwrap_or_default(), field: "allow", message };
+    let fault =
+        |message| Fault { rule: list.rules.first().cloned().unwrap_or_default(), field: "allow", message };
     if let Err(message) = text::check(list) {
         return Some(fault(message));
     }

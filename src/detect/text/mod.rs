@@ -48,9 +48,11 @@ pub(super) struct Page<'a> {
 
 impl Texts {
     pub(super) fn new(rules: &RuleSet) -> Self {
-        let mut out = Texts { allowed: rules.allowed().iter().map(|_| OnceLock::new()).collect(), ..Texts::default() };
+        let mut out =
+            Texts { allowed: rules.allowed().iter().map(|_| OnceLock::new()).collect(), ..Texts::default() };
         let mut at: HashMap<&str, usize> = HashMap::new();
-        for (kind, text) in rules.kinds().iter().enumerate().filter_map(|(i, k)| Some((i, k.text.as_ref()?))) {
+        for (kind, text) in rules.kinds().iter().enumerate().filter_map(|(i, k)| Some((i, k.text.as_ref()?)))
+        {
             for word in &text.keywords {
                 let n = *at.entry(word).or_insert_with(|| {
                     out.words.push(word.clone());
@@ -103,6 +105,10 @@ impl Texts {
                 if hit.whole.is_empty() {
                     continue;
                 }
+                // A search for all matches may take time in the square of the text.
+                if stop() {
+                    break;
+                }
                 match self.judge(rules, kind, &hit, text, &path) {
                     Some(why) => dropped(rule.kind, utf8.outer(hit.secret), why),
                     None => {
@@ -117,7 +123,8 @@ impl Texts {
 
     /// Which rules a text may hold something for.
     fn open(&self, rules: &RuleSet, text: &str) -> Vec<bool> {
-        let has_words = |r: &TextRule| rules.kinds()[r.kind].text.as_ref().is_some_and(|t| !t.keywords.is_empty());
+        let has_words =
+            |r: &TextRule| rules.kinds()[r.kind].text.as_ref().is_some_and(|t| !t.keywords.is_empty());
         let mut open: Vec<bool> = self.rules.iter().map(|r| !has_words(r)).collect();
         let automaton = self.keywords.get_or_init(|| {
             let built = AhoCorasick::builder().ascii_case_insensitive(true).build(&self.words);
@@ -137,7 +144,8 @@ impl Texts {
     /// Whether a rule is for the file at `path`.
     fn wants(&self, rules: &RuleSet, rule: &TextRule, kind: &Kind, path: &str) -> bool {
         let wanted = rule.path.get_or_init(|| kind.text.as_ref()?.path.as_deref().map(compile));
-        wanted.as_ref().is_none_or(|p| p.is_match(path)) && !self.lists(rules, kind).any(|l| l.leaves_out(path))
+        wanted.as_ref().is_none_or(|p| p.is_match(path))
+            && !self.lists(rules, kind).any(|l| l.leaves_out(path))
     }
 
     fn lists<'a>(&'a self, rules: &'a RuleSet, kind: &'a Kind) -> impl Iterator<Item = &'a Allow> {
@@ -179,11 +187,15 @@ impl Hit {
         let alone = &text[whole.clone()];
         let mut groups = regex.create_captures();
         regex.captures(alone, &mut groups);
-        let named = groups.pattern().is_some() && regex.group_info().to_index(regex_automata::PatternID::ZERO, "secret").is_some();
+        let named = groups.pattern().is_some()
+            && regex.group_info().to_index(regex_automata::PatternID::ZERO, "secret").is_some();
         let group = if named {
             groups.get_group_by_name("secret").map(|g| g.range()).or(Some(0..0))
         } else {
-            (1..groups.group_len()).filter_map(|n| groups.get_group(n)).map(|g| g.range()).find(|g| !g.is_empty())
+            (1..groups.group_len())
+                .filter_map(|n| groups.get_group(n))
+                .map(|g| g.range())
+                .find(|g| !g.is_empty())
         };
         let hollow = named && group.as_ref().is_some_and(Range::is_empty);
         let secret = match group {

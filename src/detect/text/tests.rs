@@ -102,7 +102,8 @@ fn lists_allow_by_path_word_and_pattern() {
 
 #[test]
 fn lists_of_the_file_are_for_all_rules_or_for_those_they_name() {
-    let both = rule("peer-a", "pattern = 'a\\d+'\n[rule.text]") + &rule("peer-b", "pattern = 'b\\d+'\n[rule.text]");
+    let both =
+        rule("peer-a", "pattern = 'a\\d+'\n[rule.text]") + &rule("peer-b", "pattern = 'b\\d+'\n[rule.text]");
     let hay = "a1 b1";
     assert_eq!(values(&both, hay, "x"), ["a1", "b1"]);
     assert!(values(&format!("{both}[[allow]]\nwords = ['1']\n"), hay, "x").is_empty());
@@ -152,7 +153,8 @@ fn a_generic_rule_gives_way_on_its_line_only() {
 #[test]
 fn different_values_at_one_place_are_two_findings_and_the_same_one() {
     let two = |other: &str| {
-        rule("peer-a", "pattern = 'k=(\\w+)'\n[rule.text]") + &rule("peer-b", &format!("pattern = '{other}'\n[rule.text]"))
+        rule("peer-a", "pattern = 'k=(\\w+)'\n[rule.text]")
+            + &rule("peer-b", &format!("pattern = '{other}'\n[rule.text]"))
     };
     assert_eq!(values(&two("k=\\w+"), "k=abcd", "x"), ["k=abcd", "abcd"]);
     let found = scan(&two("(abcd)"), b"k=abcd", "x");
@@ -176,8 +178,10 @@ fn layers_are_searched_and_the_same_value_counts_once() {
 
 #[test]
 fn a_required_partner_must_be_near() {
-    let rules = rule("peer-a", "pattern = 'a\\d{4}'\nwith = [{ rule = 'peer-b', as = 'b', lines = 2, bytes = 1000, required = true }]\n[rule.text]")
-        + &rule("peer-b", "class = 'identifier'\npattern = 'b\\d{4}'\n[rule.text]");
+    let rules = rule(
+        "peer-a",
+        "pattern = 'a\\d{4}'\nwith = [{ rule = 'peer-b', as = 'b', lines = 2, bytes = 1000, required = true }]\n[rule.text]",
+    ) + &rule("peer-b", "class = 'identifier'\npattern = 'b\\d{4}'\n[rule.text]");
     let found = |hay: &str| scan(&rules, hay.as_bytes(), "x").iter().filter(|f| f.kind == 0).count();
     assert_eq!(found("a1234\n\nb1234"), 1);
     assert_eq!(found("a1234\n\n\nb1234"), 0);
@@ -188,4 +192,29 @@ fn a_required_partner_must_be_near() {
 fn a_first_look_is_not_taken_with_text_rules() {
     assert!(detector(&rule("peer-a", "pattern = 'a'\n[rule.text]")).needs_whole_texts());
     assert!(!Detector::new(Arc::new(RuleSet::embedded())).needs_whole_texts());
+}
+
+#[test]
+fn a_finding_that_is_not_reported_hides_none() {
+    for (first, second) in [("identifier", "generic"), ("generic", "identifier")] {
+        let both = rule("peer-a", &format!("class = '{first}'\npattern = '(ab\\d+)'\n[rule.text]"))
+            + &rule("peer-b", &format!("class = '{second}'\npattern = 'ab\\d+'\n[rule.text]"));
+        let set = detector(&both);
+        let found = set.scan(b"ab12", b"x", &mut Workspace::default());
+        let reported = |f: &&Found| set.rules().kinds()[f.kind].class == crate::model::Class::Generic;
+        assert_eq!(found.iter().filter(reported).count(), 1, "{first}");
+    }
+}
+
+#[test]
+fn a_search_that_is_stopped_says_so() {
+    let set = detector(&rule("peer-a", "pattern = 'a'\n[rule.text]"));
+    let mut work = Workspace::default();
+    let asked = std::cell::Cell::new(0);
+    let stop = || {
+        asked.set(asked.get() + 1);
+        asked.get() > 20
+    };
+    let found = set.scan_until(&b"a ".repeat(100), b"x", &stop, &mut work);
+    assert!(work.cut && found.len() < 100, "{}", found.len());
 }

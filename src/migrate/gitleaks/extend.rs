@@ -40,7 +40,8 @@ fn level(
     }
     let base: PathBuf = match (&extend.path, extend.defaults) {
         (Some(file), true) => {
-            let message = "`path` and `useDefault` do not stand together; Gitleaks refuses them too: remove one";
+            let message =
+                "`path` and `useDefault` do not stand together; Gitleaks refuses them too: remove one";
             return Err(at(path, text, file.at, message));
         }
         (Some(file), false) => path.parent().unwrap_or(Path::new("")).join(&file.value),
@@ -80,7 +81,8 @@ fn level(
             config.lists.push(list);
         } else {
             let line = crate::rule::line_and_column(&list.text, list.at).0;
-            let message = "a list with `targetRules` counts in the first file only, in Gitleaks too".to_owned();
+            let message =
+                "a list with `targetRules` counts in the first file only, in Gitleaks too".to_owned();
             notes.push(Note { path: list.file.clone(), line, message });
         }
     }
@@ -90,7 +92,8 @@ fn level(
 /// A rule with what a later file says of it.
 fn merged(base: Rule, over: &Rule) -> Rule {
     // Places are those of the file that a field stands in; what is taken over stands in the later one.
-    let mut out = Rule { file: over.file.clone(), text: over.text.clone(), id: over.id.clone(), ..base.clone() };
+    let mut out =
+        Rule { file: over.file.clone(), text: over.text.clone(), id: over.id.clone(), ..base.clone() };
     let moved = |p: Placed<String>| Placed { at: over.id.at, ..p };
     out.description = over.description.clone().or(base.description);
     out.regex = over.regex.clone().or(base.regex.map(moved));

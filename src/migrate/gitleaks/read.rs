@@ -72,8 +72,11 @@ pub(super) fn read(path: &Path, text: &Arc<str>, notes: &mut Vec<Note>) -> Resul
     let root = DeTable::parse(text)
         .map_err(|e| source.error(e.span().map_or(0, |s| s.start), e.message().to_owned()))?;
     let mut top = Table::new(source, "the file", 0, root.get_ref())?;
-    for word in ["title", "description", "minVersion"] {
+    for word in ["title", "description", "minVersion", "betterleaksMinVersion"] {
         top.text(word)?;
+    }
+    for word in ["prefilter", "filter"] {
+        expression(source, word, top.text(word)?)?;
     }
     let mut extend = Extend::default();
     if let Some(mut table) = top.table("extend", "[extend]")? {
@@ -82,14 +85,17 @@ pub(super) fn read(path: &Path, text: &Arc<str>, notes: &mut Vec<Note>) -> Resul
         extend.defaults = table.flag("useDefault")?;
         extend.disabled = table.texts("disabledRules")?;
         if let Some(url) = table.text("url")?.filter(|u| !u.value.is_empty()) {
-            return Err(source.error(url.at, "Gitleaks reads nothing from `url`; remove it, or fetch the file and name its `path`"));
+            return Err(source.error(
+                url.at,
+                "Gitleaks reads nothing from `url`; remove it, or fetch the file and name its `path`",
+            ));
         }
         table.done()?;
     }
     let mut rules = Vec::new();
     let mut tags = None;
     for table in top.tables("rules", "a rule")? {
-        let (rule, tagged) = rule(source, text, table)?;
+        let (rule, tagged) = rule(source, text, table, notes)?;
         tags = tags.or(tagged);
         rules.push(rule);
     }
@@ -110,7 +116,24 @@ pub(super) fn read(path: &Path, text: &Arc<str>, notes: &mut Vec<Note>) -> Resul
     Ok(Config { extend, rules: kept, lists })
 }
 
-fn rule(source: Source<'_>, text: &Arc<str>, mut table: Table<'_>) -> Result<(Rule, Option<usize>), MigrateError> {
+/// An expression of Betterleaks has no counterpart.
+fn expression(source: Source<'_>, name: &str, said: Option<Placed<String>>) -> Result<(), MigrateError> {
+    match said.filter(|s| !s.value.trim().is_empty()) {
+        None => Ok(()),
+        Some(said) => {
+            let message =
+                format!("`{name}` is an expression, which cannot be said here; write it as `allowlists`");
+            Err(source.error(said.at, message))
+        }
+    }
+}
+
+fn rule(
+    source: Source<'_>,
+    text: &Arc<str>,
+    mut table: Table<'_>,
+    notes: &mut Vec<Note>,
+) -> Result<(Rule, Option<usize>), MigrateError> {
     let start = table.at;
     let id = table.text("id")?.filter(|id| !id.value.trim().is_empty());
     let id = id.ok_or_else(|| source.error(start, "the rule has no `id`; give it one"))?;
@@ -132,10 +155,27 @@ fn rule(source: Source<'_>, text: &Arc<str>, mut table: Table<'_>) -> Result<(Ru
         let at = one.at;
         let id = one.text("id")?.filter(given);
         let id = id.ok_or_else(|| source.error(at, "a required rule has no `id`; give it one"))?;
-        required.push(Required { id, lines: one.count("withinLines")?, columns: one.count("withinColumns")? });
+        required.push(Required {
+            id,
+            lines: one.count("withinLines")?,
+            columns: one.count("withinColumns")?,
+        });
         one.done()?;
     }
     let skip_report = table.flag("skipReport")?;
+    expression(source, "filter", table.text("filter")?)?;
+    let mut note = |at: usize, message: &str| {
+        notes.push(Note { path: source.path.to_owned(), line: source.line(at), message: message.to_owned() });
+    };
+    if let Some(call) = table.text("validate")? {
+        note(call.at, "the call that proves it is not taken over; a rule of Keywheel's own may have one");
+    }
+    if let Some(rank) = table.number("specificity")? {
+        note(rank.at, "`specificity` is not kept: every rule reports what it finds");
+    }
+    if table.flag("tokenEfficiency")? {
+        note(start, "`tokenEfficiency` is not kept: words of a language are reported too");
+    }
     table.done()?;
     let file = source.path.to_owned();
     let rule = Rule {
@@ -165,12 +205,18 @@ fn lists(
     let old = table.table("allowlist", "[allowlist]")?;
     let new = table.tables("allowlists", "[[allowlists]]")?;
     if let (Some(old), false) = (&old, new.is_empty()) {
-        return Err(source.error(old.at, "`allowlist` and `allowlists` do not stand together; make it one of the latter"));
+        return Err(source
+            .error(old.at, "`allowlist` and `allowlists` do not stand together; make it one of the latter"));
     }
     old.into_iter().chain(new).map(|t| list(source, text, t, global)).collect()
 }
 
-fn list(source: Source<'_>, text: &Arc<str>, mut table: Table<'_>, global: bool) -> Result<List, MigrateError> {
+fn list(
+    source: Source<'_>,
+    text: &Arc<str>,
+    mut table: Table<'_>,
+    global: bool,
+) -> Result<List, MigrateError> {
     let at = table.at;
     let targets = if global { table.texts("targetRules")? } else { Vec::new() };
     let description = table.text("description")?;
@@ -179,7 +225,11 @@ fn list(source: Source<'_>, text: &Arc<str>, mut table: Table<'_>, global: bool)
         Some(word) => match word.value.to_uppercase().as_str() {
             "AND" | "&&" => true,
             "" | "OR" | "||" => false,
-            _ => return Err(source.error(word.at, format!("`{}` is no condition; write `and` or `or`", word.value))),
+            _ => {
+                return Err(
+                    source.error(word.at, format!("`{}` is no condition; write `and` or `or`", word.value))
+                );
+            }
         },
     };
     let on = match table.text("regexTarget")? {

@@ -59,12 +59,21 @@ fn every_field_has_its_counterpart() {
 #[test]
 fn what_is_wrong_is_named_with_place_and_cure() {
     for (text, told) in [
-        ("[[rules]]\nid = 'a'\nregexp = 'b'\n", "dir/.gitleaks.toml:3:1: a rule has no field `regexp`: remove it"),
+        (
+            "[[rules]]\nid = 'a'\nregexp = 'b'\n",
+            "dir/.gitleaks.toml:3:1: a rule has no field `regexp`: remove it",
+        ),
         ("[[rules]]\nregex = 'b'\n", ":1:1: the rule has no `id`"),
         ("[[rules]]\nid = 'a'\n", ":2:6: the rule has neither `regex` nor `path`"),
         ("[[rules]]\nid = 'a'\nregex = '(?=b)'\n", ":3:9: character 1 of the pattern: a look-around"),
-        ("[[rules]]\nid = 'a'\nregex = 'b'\nsecretGroup = 1\n", ":4:15: `secretGroup` is 1, but the pattern has 0"),
-        ("[[rules]]\nid = 'a'\nregex = 'b'\nsecretGroup = -1\n", ":4:15: `secretGroup` in a rule is not a whole number"),
+        (
+            "[[rules]]\nid = 'a'\nregex = 'b'\nsecretGroup = 1\n",
+            ":4:15: `secretGroup` is 1, but the pattern has 0",
+        ),
+        (
+            "[[rules]]\nid = 'a'\nregex = 'b'\nsecretGroup = -1\n",
+            ":4:15: `secretGroup` in a rule is not a whole number",
+        ),
         ("[[rules]]\nid = 'a'\nregex = 'b'\nkeywords = 'x'\n", ":4:12: `keywords` in a rule is not a list"),
         ("[[rules]]\nid = 'a'\nregex = 'b'\nId = 'x'\n", ":4:1: `Id` stands twice"),
         ("[allowlist]\ndescription = 'a'\n", "names no commits"),
@@ -88,13 +97,29 @@ fn what_is_wrong_is_named_with_place_and_cure() {
 }
 
 #[test]
+fn betterleaks_says_more_which_is_told_or_refused() {
+    let text = format!(
+        "betterleaksMinVersion = '1'\n{RULE}validate = 'x'\nspecificity = 3\ntokenEfficiency = true\n"
+    );
+    let told: Vec<usize> = with(&text, &[], None).unwrap().notes.iter().map(|n| n.line).collect();
+    assert_eq!(told, [5, 6, 2]);
+    for text in [format!("filter = 'true'\n{RULE}"), format!("{RULE}filter = 'true'\n")] {
+        assert!(fault(&text).contains("`filter` is an expression"));
+    }
+    assert!(with(&format!("prefilter = ''\n{RULE}"), &[], None).is_ok());
+}
+
+#[test]
 fn ids_are_ours_and_distinct() {
     let two = format!("{RULE}[[rules]]\nid = 'a-b-c'\nregex = 'x\\d'\n");
     let ids: Vec<String> = loaded(&with(&two, &[], None).unwrap()).into_iter().map(|(id, _)| id).collect();
     assert_eq!(ids, ["gitleaks-a-b-c", "gitleaks-a-b-c-x"]);
     // A rule that stands twice is the later one.
     let twice = format!("{RULE}{RULE}keywords = ['w']\n");
-    assert_eq!(loaded(&with(&twice, &[], None).unwrap()), [("gitleaks-a-b-c".to_owned(), vec!["w".to_owned()])]);
+    assert_eq!(
+        loaded(&with(&twice, &[], None).unwrap()),
+        [("gitleaks-a-b-c".to_owned(), vec!["w".to_owned()])]
+    );
 }
 
 #[test]
@@ -135,7 +160,8 @@ fn the_default_rules_are_given_or_stand_for_ours() {
     let text = format!("[extend]\nuseDefault = true\n{RULE}");
     let made = with(&text, &[], None).unwrap();
     assert!(made.notes[0].message.contains("Keywheel's own rules stand for Gitleaks' default ones"));
-    let made = with(&text, &[("default.toml", "[[rules]]\nid = 'd'\nregex = 'd'\n")], Some("default.toml")).unwrap();
+    let made =
+        with(&text, &[("default.toml", "[[rules]]\nid = 'd'\nregex = 'd'\n")], Some("default.toml")).unwrap();
     assert_eq!((loaded(&made).len(), made.notes.len()), (2, 0));
     let part = "[extend]\nuseDefault = true\n[[rules]]\nid = 'generic-api-key'\nentropy = 4\n";
     assert!(fault(part).contains("--gitleaks-defaults FILE"));
@@ -151,7 +177,9 @@ fn commits_become_settings() {
     );
     let made = with(&text, &[], None).unwrap();
     let entry = |rule: &str| {
-        format!("[[allow]]\nrule = \"{rule}\"\ncommits = [\"{id}\"]\nreason = \"allowed by Gitleaks' configuration\"\n")
+        format!(
+            "[[allow]]\nrule = \"{rule}\"\ncommits = [\"{id}\"]\nreason = \"allowed by Gitleaks' configuration\"\n"
+        )
     };
     assert_eq!(made.config, format!("{}\n{}\n", entry("gitleaks-a-b-c"), entry("gitleaks")));
     assert!(made.rules[0].1.contains("words = [\"x\"]"));

@@ -109,7 +109,10 @@ fn a_group_is_named_by_its_number_and_other_names_are_gone() {
 #[test]
 fn readable_patterns_stay_readable() {
     for (from, to) in [
-        (r#"(?i)key["']?\s*[:=]\s*"([a-z0-9_\-]{20,40})""#, r#"(?i)key["']?[\t\n\f\r ]*[:=][\t\n\f\r ]*"([\-0-9A-Z_a-z]{20,40})""#),
+        (
+            r#"(?i)key["']?\s*[:=]\s*"([a-z0-9_\-]{20,40})""#,
+            r#"(?i)key["']?[\t\n\f\r ]*[:=][\t\n\f\r ]*"([\-0-9A-Z_a-z]{20,40})""#,
+        ),
         (r"\bAKIA[0-9A-Z]{16}\b", r"\bAKIA[0-9A-Z]{16}\b"),
         (r"[^a].", r"(?u:[^a])(?u:.)"),
     ] {

@@ -36,7 +36,9 @@ pub(super) fn ignore(path: &Path, text: &str) -> Result<Accepted, MigrateError> 
         if let Some(commit) = commit {
             let commit = commit.to_lowercase();
             if commit.len() != 40 || !commit.bytes().all(|b| b.is_ascii_hexdigit()) {
-                return Err(fault("the commit is not written with all of its 40 digits; write all of them, or remove it"));
+                return Err(fault(
+                    "the commit is not written with all of its 40 digits; write all of them, or remove it",
+                ));
             }
             let _ = writeln!(
                 out.config,

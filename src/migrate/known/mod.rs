@@ -87,7 +87,8 @@ pub fn entries(
     let (mut entries, mut notes) = (BTreeMap::new(), Vec::new());
     for one in known {
         let near = places.get(one.file.as_bytes()).map_or(&[][..], Vec::as_slice);
-        let entry = |rule: &str| Entry { rule: rule.to_owned(), reason: one.reason.clone(), ..Entry::default() };
+        let entry =
+            |rule: &str| Entry { rule: rule.to_owned(), reason: one.reason.clone(), ..Entry::default() };
         let mut some = false;
         if let Told::Whole(value) = &one.value {
             let rule = one.rule.as_deref().map(|r| rule_id(PROVIDER, r)).unwrap_or_default();
@@ -138,7 +139,8 @@ fn json_fault(path: &Path, e: &serde_json::Error) -> MigrateError {
         serde_json::error::Category::Data if told.starts_with("unknown field") => {
             format!("{}; remove it, or make the file anew", told.split(" at line").next().unwrap_or_default())
         }
-        _ => "this is no such report as Gitleaks, Betterleaks and detect-secrets write; make it anew".to_owned(),
+        _ => "this is no such report as Gitleaks, Betterleaks and detect-secrets write; make it anew"
+            .to_owned(),
     };
     MigrateError::At { path: path.to_owned(), line: e.line().max(1), column: e.column().max(1), message }
 }

@@ -115,9 +115,14 @@ pub(super) fn baseline(path: &Path, text: &str) -> Result<Accepted, MigrateError
         let name = filter.path.rsplit('.').next().unwrap_or_default();
         let patterns = filter.settings.get("pattern").map(Value::to_string).unwrap_or_default();
         match name {
-            "should_exclude_file" => note(&filter.path, format!("files like {patterns} are not left out; {exclude}")),
+            "should_exclude_file" => {
+                note(&filter.path, format!("files like {patterns} are not left out; {exclude}"))
+            }
             "should_exclude_line" | "should_exclude_secret" => {
-                note(&filter.path, format!("what is like {patterns} is not left out; mark it with keywheel:allow"));
+                note(
+                    &filter.path,
+                    format!("what is like {patterns} is not left out; mark it with keywheel:allow"),
+                );
             }
             _ if !filter.path.starts_with("detect_secrets.") => {
                 note(&filter.path, format!("the filter `{}` is a program, and is not run", filter.path));

@@ -41,11 +41,13 @@ fn values(of: &Accepted, files: &[(&str, &str)]) -> (Vec<String>, usize) {
     (values, notes.len())
 }
 
-const TREE: &[(&str, &str)] = &[("a/b.txt", "x\nkey=abcd1234 pin=9876\nkey=later555\n"), ("c.txt", "key=abcd1234\n")];
+const TREE: &[(&str, &str)] =
+    &[("a/b.txt", "x\nkey=abcd1234 pin=9876\nkey=later555\n"), ("c.txt", "key=abcd1234\n")];
 
 #[test]
 fn an_ignored_place_is_the_value_that_stands_there() {
-    let file = accepted(".gitleaksignore", "# a comment\n\n a/b.txt:acme:2 \na\\b.txt:acme:3\ngone.txt:acme:1\n");
+    let file =
+        accepted(".gitleaksignore", "# a comment\n\n a/b.txt:acme:2 \na\\b.txt:acme:3\ngone.txt:acme:1\n");
     assert_eq!(values(&file, TREE), (vec!["abcd1234".to_owned(), "later555".to_owned()], 1));
     // Another rule's finding on the same line is not meant.
     let file = accepted(".gitleaksignore", "a/b.txt:other:2\n");
@@ -60,7 +62,8 @@ fn an_ignored_commit_becomes_a_setting() {
     let id = "0a".repeat(20);
     let file = accepted(".gitleaksignore", &format!("{}:a[1].txt:acme:7\n", id.to_uppercase()));
     assert!(file.known.is_empty() && file.notes.len() == 1);
-    let wanted = format!("[[allow]]\nrule = \"gitleaks-acme\"\ncommits = [\"{id}\"]\npaths = [\"a[[]1[]].txt\"]\n");
+    let wanted =
+        format!("[[allow]]\nrule = \"gitleaks-acme\"\ncommits = [\"{id}\"]\npaths = [\"a[[]1[]].txt\"]\n");
     assert!(file.config.starts_with(&wanted), "{}", file.config);
     crate::config::Config::parse(Path::new("keywheel.toml"), &file.config).unwrap();
 }
@@ -143,7 +146,10 @@ fn filters_that_leave_something_out_are_told() {
     let file = accepted(".secrets.baseline", &secrets("a", 1, rest));
     let told: Vec<&str> = file.notes.iter().map(|n| n.message.as_str()).collect();
     assert_eq!(told.len(), 2);
-    assert!(told[0].contains("files like [\"^x\"] are not left out") && told[1].contains("is a program"), "{told:?}");
+    assert!(
+        told[0].contains("files like [\"^x\"] are not left out") && told[1].contains("is a program"),
+        "{told:?}"
+    );
     let found = fault(".secrets.baseline", &secrets("a", 1, "\"more\": 1,"));
     assert!(found.contains("unknown field `more`"), "{found}");
 }
