@@ -1,8 +1,8 @@
-//! Patterns of Go's `regexp` as patterns of ours.
+//! Patterns of Go's `regexp`, which are those of RE2, as patterns of ours.
 //!
-//! Both are linear and prefer the leftmost match and the first alternative. Where they differ, the
-//! pattern is written so that it means here what it means there: Go counts characters where we count
-//! bytes, takes `[` in a class for itself, has no `\v` in `\s`, and knows `\Q…\E`. What cannot be said
+//! All are linear and prefer the leftmost match and the first alternative. Where they differ, the
+//! pattern is written so that it means here what it means there: they count characters where we count
+//! bytes, take `[` in a class for itself, have no `\v` in `\s`, and know `\Q…\E`. What cannot be said
 //! here is an error: classes by Unicode property. One difference is left: `(?i)` joins letters of ASCII
 //! only, so that `s` and `k` do not stand for U+017F and U+212A.
 

@@ -53,16 +53,14 @@ fn tree() -> Vec<(String, Vec<u8>)> {
         files.push((name, bytes));
     }
     // Bytes that are no UTF-8.
-    let key = |n| String::from_utf8(example::expand_plain("acme_{a62:24}", None, n).unwrap()).unwrap();
-    let latin = [
-        b"caf\xe9=",
-        key(91).as_bytes(),
-        b" na\xefve=",
-        key(92).as_bytes(),
-        b" \n\xe2\x82caf\xe9=",
-        key(93).as_bytes(),
-    ];
-    files.push(("latin.txt".to_owned(), [latin.concat(), b"\n".to_vec()].concat()));
+    let key = |n| example::expand_plain("acme_{a62:24}", None, n).unwrap();
+    let mut latin = Vec::new();
+    for (n, before) in [&b"caf\xe9="[..], b" na\xefve=", b" \n\xe2\x82caf\xe9="].into_iter().enumerate() {
+        latin.extend_from_slice(before);
+        latin.extend(key(91 + n as u64));
+    }
+    latin.push(b'\n');
+    files.push(("latin.txt".to_owned(), latin));
     files
 }
 
@@ -185,7 +183,11 @@ fn theirs(program: &str) -> BTreeMap<String, BTreeSet<Place>> {
 
 /// Both sides of a difference, for people.
 fn differences(ours: &BTreeSet<Place>, theirs: &BTreeSet<Place>) -> String {
-    format!("only ours: {:#?}\nonly theirs: {:#?}", ours.difference(theirs), theirs.difference(ours))
+    let list = |a: &BTreeSet<Place>, b: &BTreeSet<Place>| {
+        let line = |(file, line, digest): &Place| format!("\n  {file}:{line} {digest}");
+        a.difference(b).map(line).collect::<String>()
+    };
+    format!("\n only ours:{}\n only theirs:{}", list(ours, theirs), list(theirs, ours))
 }
 
 #[test]

@@ -16,9 +16,9 @@ pub(super) struct Allow {
 
 /// What an allow list may look at.
 pub(super) struct Subject<'a> {
-    pub(super) secret: &'a str,
-    pub(super) whole: &'a str,
-    pub(super) line: &'a str,
+    pub(super) secret: &'a [u8],
+    pub(super) whole: &'a [u8],
+    pub(super) line: &'a [u8],
 }
 
 impl Allow {
@@ -48,7 +48,7 @@ impl Allow {
         // What is empty is allowed by nothing, whatever a pattern says.
         let fits = || !target.is_empty() && self.patterns.iter().any(|p| p.is_match(target));
         let holds = || {
-            let secret = subject.secret.to_lowercase();
+            let secret = String::from_utf8_lossy(subject.secret).to_lowercase();
             self.words.iter().any(|w| secret.contains(w.as_str()))
         };
         if !self.all {

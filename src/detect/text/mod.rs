@@ -5,7 +5,6 @@
 //! that a rule that was written for it finds the same; `docs/migrate.md` tells where it does not.
 
 mod allow;
-mod utf8;
 
 use super::engine::{Found, Why};
 use super::filter::Reason;
@@ -18,7 +17,6 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
-use utf8::Utf8;
 
 /// The text rules of a rule set.
 #[derive(Debug, Default)]
@@ -84,8 +82,7 @@ impl Texts {
             return found;
         }
         let path = String::from_utf8_lossy(page.path);
-        let utf8 = Utf8::new(page.hay);
-        let open = self.open(rules, utf8.text());
+        let open = self.open(rules, page.hay);
         for (rule, _) in self.rules.iter().zip(open).filter(|(_, open)| *open) {
             if stop() {
                 break;
@@ -99,9 +96,8 @@ impl Texts {
                 continue;
             }
             let regex = rule.pattern.get_or_init(|| compile(&kind.pattern));
-            let text = utf8.text();
-            for place in regex.find_iter(text).map(|m| m.range()) {
-                let hit = Hit::new(regex, text, place);
+            for place in regex.find_iter(page.hay).map(|m| m.range()) {
+                let hit = Hit::new(regex, page.hay, place);
                 if hit.whole.is_empty() {
                     continue;
                 }
@@ -109,11 +105,10 @@ impl Texts {
                 if stop() {
                     break;
                 }
-                match self.judge(rules, kind, &hit, text, &path) {
-                    Some(why) => dropped(rule.kind, utf8.outer(hit.secret), why),
+                match self.judge(rules, kind, &hit, page.hay, &path) {
+                    Some(why) => dropped(rule.kind, hit.secret, why),
                     None => {
-                        let secret = &page.hay[utf8.outer(hit.secret.clone())];
-                        found.push(one(rule.kind, kind, secret, utf8.outer(hit.span(text))));
+                        found.push(one(rule.kind, kind, &page.hay[hit.secret.clone()], hit.span(page.hay)))
                     }
                 }
             }
@@ -122,7 +117,7 @@ impl Texts {
     }
 
     /// Which rules a text may hold something for.
-    fn open(&self, rules: &RuleSet, text: &str) -> Vec<bool> {
+    fn open(&self, rules: &RuleSet, text: &[u8]) -> Vec<bool> {
         let has_words =
             |r: &TextRule| rules.kinds()[r.kind].text.as_ref().is_some_and(|t| !t.keywords.is_empty());
         let mut open: Vec<bool> = self.rules.iter().map(|r| !has_words(r)).collect();
@@ -130,9 +125,9 @@ impl Texts {
             let built = AhoCorasick::builder().ascii_case_insensitive(true).build(&self.words);
             built.expect("because the keywords are few and short")
         });
-        let lower = if text.is_ascii() { None } else { Some(text.to_lowercase()) };
+        let lower = (!text.is_ascii()).then(|| String::from_utf8_lossy(text).to_lowercase());
         let mut seen = vec![false; self.words.len()];
-        for hit in automaton.find_overlapping_iter(lower.as_deref().unwrap_or(text)) {
+        for hit in automaton.find_overlapping_iter(lower.as_ref().map_or(text, |l| l.as_bytes())) {
             let word = hit.pattern().as_usize();
             if !std::mem::replace(&mut seen[word], true) {
                 self.opens[word].iter().for_each(|&rule| open[rule] = true);
@@ -153,9 +148,9 @@ impl Texts {
         places.map(|at| self.allowed[at].get_or_init(|| Allow::new(&rules.allowed()[at])))
     }
 
-    fn judge(&self, rules: &RuleSet, kind: &Kind, hit: &Hit, text: &str, path: &str) -> Option<Why> {
+    fn judge(&self, rules: &RuleSet, kind: &Kind, hit: &Hit, text: &[u8], path: &str) -> Option<Why> {
         // An empty group is as random as nothing, even where the whole match is reported for it.
-        let weighed = if hit.hollow { "" } else { &text[hit.secret.clone()] };
+        let weighed = if hit.hollow { &[] } else { &text[hit.secret.clone()] };
         if kind.entropy.is_some_and(|least| least != 0.0 && entropy(weighed) <= least) {
             return Some(Why::Filter(Reason::Entropy));
         }
@@ -178,11 +173,11 @@ struct Hit {
 }
 
 impl Hit {
-    fn new(regex: &Regex, text: &str, place: Range<usize>) -> Self {
+    fn new(regex: &Regex, text: &[u8], place: Range<usize>) -> Self {
         let matched = &text[place.clone()];
-        let trimmed = matched.trim_start_matches('\n');
-        let from = place.start + matched.len() - trimmed.len();
-        let whole = from..from + trimmed.trim_end_matches('\n').len();
+        let other = |b: &u8| *b != b'\n';
+        let from = place.start + matched.iter().position(other).unwrap_or(0);
+        let whole = from..place.start + matched.iter().rposition(other).map_or(from - place.start, |n| n + 1);
         // The groups are those of a match in what was matched, by itself.
         let alone = &text[whole.clone()];
         let mut groups = regex.create_captures();
@@ -206,18 +201,17 @@ impl Hit {
     }
 
     /// Where the finding stands: at the secret, or, if the match begins on an earlier line, from there.
-    fn span(&self, text: &str) -> Range<usize> {
+    fn span(&self, text: &[u8]) -> Range<usize> {
         // A line break at the start of a match belongs to the line that it opens.
-        let start = self.start + usize::from(text.as_bytes()[self.start] == b'\n');
+        let start = self.start + usize::from(text[self.start] == b'\n');
         let start = start.min(self.secret.start);
-        let lines = memchr::memchr(b'\n', &text.as_bytes()[start..self.secret.start]);
+        let lines = memchr::memchr(b'\n', &text[start..self.secret.start]);
         if lines.is_some() { start..self.secret.end } else { self.secret.clone() }
     }
 
     /// The lines of the match: from the line break before it to the one after it. If only the last line
     /// has none, a match of several lines ends it, and so does a carriage return.
-    fn lines(&self, text: &str) -> Range<usize> {
-        let bytes = text.as_bytes();
+    fn lines(&self, bytes: &[u8]) -> Range<usize> {
         let end = self.start + self.whole.len();
         let from = memchr::memrchr(b'\n', &bytes[..=self.start]).unwrap_or(0);
         let after = memchr::memchr(b'\n', &bytes[end..]).map(|n| end + n);
@@ -254,9 +248,12 @@ fn whole_file(at: usize, kind: &Kind, hay: &[u8]) -> Found {
 
 /// Bits a character, where a character of several bytes counts as one of as many: how Gitleaks and the
 /// thresholds that were written for it count.
-fn entropy(text: &str) -> f64 {
+fn entropy(text: &[u8]) -> f64 {
     let mut counts: HashMap<char, usize> = HashMap::new();
-    text.chars().for_each(|c| *counts.entry(c).or_default() += 1);
+    for chunk in text.utf8_chunks() {
+        let wrong = chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER);
+        chunk.valid().chars().chain(wrong).for_each(|c| *counts.entry(c).or_default() += 1);
+    }
     // In a fixed order, so that the last digit is the same on every run.
     let mut counts: Vec<usize> = counts.into_values().collect();
     counts.sort_unstable();

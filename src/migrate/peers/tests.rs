@@ -75,8 +75,8 @@ fn rules_of_kingfisher_find_their_group_above_the_entropy() {
     assert_eq!(values(&made, "ACME_KEY=ab12cd34 acme: aaaaaaaa id-12345"), ["ab12cd34", "2345"]);
     let told: Vec<String> = made.notes.iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 2);
-    assert!(told[0].starts_with("acme.yml:22:") && told[0].contains("not taken over"), "{told:?}");
-    assert!(told[1].starts_with("acme.yml:20:") && told[1].contains("kingfisher.else.1"), "{told:?}");
+    assert!(told[0].starts_with("acme.yml:25:") && told[0].contains("not taken over"), "{told:?}");
+    assert!(told[1].starts_with("acme.yml:23:") && told[1].contains("kingfisher.else.1"), "{told:?}");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn what_has_no_counterpart_is_an_error_with_its_line() {
         ("rules: [\n".to_owned(), "not valid YAML"),
         (String::new(), "holds nothing"),
         ("rules: []\n---\nrules: []\n".to_owned(), "several documents"),
-        (format!("{}[", "[".repeat(70)), "acme.yml:1:1: "),
+        (format!("{}{}", "[".repeat(70), "]".repeat(70)), "nested too deeply"),
         (with("") + &with("")[7..], "the id `np.a.1` stands twice"),
     ] {
         let found = fault(&text);
