@@ -80,7 +80,7 @@ impl Pack {
         let shared: Vec<u32> = file.allow.iter().map(|list| self.allow(list)).collect();
         faults.extend(file.allow.iter().filter_map(|list| shared_fault(list, file)));
         for rule in &file.rule {
-            match kind(rule, provider) {
+            match kind(rule, &file.provider, provider) {
                 Ok(mut kind) => {
                     if let (Some(text), Some(declared)) = (&mut kind.text, &rule.text) {
                         let of_file = file.allow.iter().zip(&shared);
@@ -128,7 +128,7 @@ fn shared_fault(list: &Allowed, file: &RuleFile) -> Option<Fault> {
     Some(fault(format!("`{stray}` is no text rule of this file; remove it from `rules`")))
 }
 
-fn kind(rule: &Rule, provider: u32) -> Result<Kind, Fault> {
+fn kind(rule: &Rule, of: &Provider, provider: u32) -> Result<Kind, Fault> {
     let fault = |field, message| Fault { rule: rule.id.clone(), field, message };
     let words = |t: &text::Text| TextKind {
         keywords: t.keywords.iter().map(|k| k.to_lowercase()).collect(),
@@ -170,7 +170,7 @@ fn kind(rule: &Rule, provider: u32) -> Result<Kind, Fault> {
         checksum: rule.checksum.clone(),
         with: rule.with.clone(),
         public: rule.public,
-        samples: digests("samples", &rule.samples)?,
+        samples: digests("samples", &[rule.samples.as_slice(), &of.samples].concat())?,
         development: digests("development", &rule.development)?,
         analysis,
         verifies: rule.verify.is_some(),

@@ -37,6 +37,9 @@ pub struct Provider {
     /// Calls a second that its hosts take from one caller, where that is less than is usual.
     #[serde(default)]
     pub rate: Option<f64>,
+    /// SHA-256 sums of values that documents show, whatever rule of the file they fit.
+    #[serde(default)]
+    pub samples: Vec<String>,
     /// SHA-256 of the file, for a user's file; none for an embedded one. Not part of the file itself.
     #[serde(skip)]
     pub file: Option<[u8; 32]>,

@@ -8,7 +8,7 @@ const MOST: usize = 64;
 const LONGEST: usize = 80;
 
 pub(super) fn run(c: &Candidate<'_>) -> Outcome {
-    if c.is_generic() && (is_listed(c) || is_in_row(c)) {
+    if c.is_generic() && (is_listed(c) || is_in_row(c) || is_counted(c)) {
         Outcome::Drop(Reason::Listed)
     } else {
         Outcome::Keep
@@ -23,11 +23,18 @@ fn is_quote(b: &u8) -> bool {
 fn is_listed(c: &Candidate<'_>) -> bool {
     let after = c.after();
     let Some((quote, rest)) = c.before().split_last().filter(|(q, _)| is_quote(q)) else { return false };
+    let rest = match rest {
+        [more @ .., b'b' | b'r' | b'u' | b'f' | b'B' | b'R' | b'U' | b'L'] => more,
+        _ => rest,
+    };
     let Some(rest) = rest.trim_ascii_end().strip_suffix(b",") else { return false };
     let Some((name, rest)) = last_text(rest.trim_ascii_end()) else { return false };
     // An option is followed by its value: `["mysql", "--password", "…"]`.
     if after.first() != Some(quote) || name.starts_with(b"-") {
         return false;
+    }
+    if name.contains(&b' ') {
+        return true;
     }
     // A pattern that begins farther off knows the call: `connect("host", "user", "…")`.
     if c.whole.start < rest.len() {
@@ -56,6 +63,21 @@ fn is_in_row(c: &Candidate<'_>) -> bool {
     c.before().trim_ascii_end().ends_with(b",") && c.secret().iter().all(u8::is_ascii_alphabetic)
 }
 
+/// Whether it is one of the numbers of an index: `"login":4711,"password":4712,`.
+fn is_counted(c: &Candidate<'_>) -> bool {
+    let numeral = |text: &[u8]| text.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    if numeral(c.secret()) < c.secret().len() {
+        return false;
+    }
+    let before = c.before().trim_ascii_end();
+    let name = before.strip_suffix(b":").and_then(|b| last_text(b.trim_ascii_end()));
+    let Some(rest) = name.and_then(|(_, rest)| rest.trim_ascii_end().strip_suffix(b",")) else {
+        return false;
+    };
+    let rest = &rest[..rest.len() - numeral(rest)];
+    rest.len() < c.before().len() && rest.trim_ascii_end().ends_with(b"\":")
+}
+
 /// Whether another text follows.
 fn goes_on(after: &[u8]) -> bool {
     let next = after.trim_ascii_start().strip_prefix(b",").map(<[u8]>::trim_ascii_start);
@@ -67,7 +89,14 @@ fn last_text(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (quote, rest) = text.split_last().filter(|(q, _)| is_quote(q))?;
     let start = rest.iter().rev().take(LONGEST).position(|b| b == quote || *b == b'\n')?;
     let at = rest.len() - start;
-    (rest[at - 1] == *quote).then(|| (&rest[at..], &rest[..at - 1]))
+    let mut front = &rest[..at - 1];
+    // The letter of a literal of its own kind: `b"…"`.
+    if let [more @ .., b'b' | b'r' | b'u' | b'f' | b'B' | b'R' | b'U' | b'L'] = front
+        && more.last().is_none_or(|b| !b.is_ascii_alphanumeric())
+    {
+        front = more;
+    }
+    (rest[at - 1] == *quote).then(|| (&rest[at..], front))
 }
 
 #[cfg(test)]
@@ -89,6 +118,9 @@ mod tests {
                 "Flags: `LONG_PASSWORD`, `«PROTOCOL_41»`.",
                 "x = \"user\", \"password\", \"«mail2»\"",
                 "defprint, nokeyword, «etnriaoslucdfm», x",
+                "f(b\"user\", b\"realm\", b\"x\", b\"password\", b\"«preHA1»\")",
+                "(OID, 'Modify Password', '«RFC3062»')",
+                "{\"login\":4711,\"password\":«4712»,",
             ],
             &[
                 "setProperty(\"password\", \"«w1nter23»\")",
@@ -99,6 +131,8 @@ mod tests {
                 "(\"password\", \"«w1nter23»\"), (\"x\", \"y\")",
                 "password = \"«w1nter23»\", \"x\"",
                 "«\"»",
+                "{\"port\":\"x\",\"password\":«4712»,",
+                "{\"password\":«4712»}",
             ],
         );
     }

@@ -26,6 +26,7 @@ const HASHES: &[&[u8]] = &[
     b"$2a$", b"$2b$", b"$2x$", b"$2y$", b"$argon2", b"$1$", b"$5$", b"$6$", b"$y$", b"$7$", b"$apr1$",
     b"$pbkdf2", b"$scrypt$", b"$S$", b"$P$", b"$H$", b"pbkdf2_sha", b"pbkdf2:sha", b"scrypt:",
     b"bcrypt_sha256$", b"{SSHA", b"{SHA}", b"{SHA2", b"{bcrypt}", b"{pbkdf2}", b"{argon2", b"SCRAM-SHA-256$",
+    b"md5$", b"sha1$", b"sha256$", b"$md5", b"$sha1$", b"$sha256$",
 ];
 
 /// How public keys and certificates begin.

@@ -73,6 +73,9 @@ fn is_reference(c: &Candidate<'_>) -> bool {
     if !c.is_generic() {
         return false;
     }
+    if is_verb(secret) {
+        return true;
+    }
     let start = token_start(c.hay, c.span.start);
     let begins = |text: &[u8]| REFERENCES.iter().any(|p| text.starts_with(p));
     begins(secret) || (start < c.span.start && begins(&c.hay[start..]))
@@ -110,6 +113,11 @@ fn is_variable(text: &[u8]) -> bool {
 
 /// Whether a secret holds an interpolation. Bytes that begin one are looked for first, since most
 /// secrets have none.
+/// A verb of a format, beside the texts that a program was built with: `token: %v`.
+fn is_verb(secret: &[u8]) -> bool {
+    matches!(secret, [b'%', b'v' | b's' | b'q' | b'w', ..])
+}
+
 fn is_interpolated(secret: &[u8], generic: bool) -> bool {
     if !secret.iter().any(|b| matches!(b, b'$' | b'{' | b'<' | b'%' | b'#' | b'@' | b'[')) {
         return false;

@@ -87,12 +87,12 @@ fn repeats(value: &[u8]) -> bool {
     (1..=longest).any(|period| value[period] == value[0] && value[period..] == value[..value.len() - period])
 }
 
-/// Words alone where the alphabet has digits too: chance leaves no digit out of twenty characters,
-/// nor does it make nearly all of them words that can be spoken.
+/// Words, with a digit or two, where the alphabet has digits too: chance leaves digits out of twenty
+/// characters as seldom as it makes nearly all of them words that can be spoken.
 fn is_identifier(c: &Candidate<'_>) -> bool {
     let value = c.variable();
     if value.len() < 20
-        || value.iter().any(u8::is_ascii_digit)
+        || value.iter().filter(|b| b.is_ascii_digit()).count() > 2
         || (b'0'..=b'9').filter(|&b| c.rule.allows(b)).count() < 6
     {
         return false;
