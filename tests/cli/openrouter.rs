@@ -141,8 +141,9 @@ impl Shop {
     }
 
     fn rotate(&self, args: &[&str]) -> Output {
-        let mut command =
-            self.folder.command(&[&["rotate"][..], args, &["--org-config", "org.toml"]].concat());
+        // Only what asks providers takes the organisation's file.
+        let asks: &[&str] = if args[0] == "status" { &[] } else { &["--org-config", "org.toml"] };
+        let mut command = self.folder.command(&[&["rotate"][..], args, asks].concat());
         command
             .env("SSL_CERT_FILE", "roots.pem")
             .env("KEYWHEEL_POLICY", "policy.toml")
