@@ -30,10 +30,11 @@ fn a_configuration_is_shown_or_written_or_read_as_it_is() {
         "--rule",
         "gitleaks",
         "--format",
-        "jsonl",
+        "jsonl=found",
         "--show-secrets",
     ];
-    let found = folder.run(&scan).gives(1, "").out;
+    folder.run(&scan).gives(1, "");
+    let found = fs::read_to_string(folder.0.join("found")).unwrap();
     assert!(found.contains("abcdefghijkl") && !found.contains("zzzzefghijkl"), "{found}");
     fs::copy(folder.0.join("out/keywheel.toml"), folder.0.join("keywheel.toml")).unwrap();
     fs::rename(folder.0.join("out/rules"), folder.0.join("rules")).unwrap();
@@ -79,10 +80,11 @@ fn what_was_ignored_is_accepted_by_its_value() {
         "--baseline",
         ".keywheel-baseline",
         "--format",
-        "jsonl",
+        "jsonl=found",
         "--show-secrets",
     ];
-    let found = folder.run(&scan).gives(1, "").out;
+    folder.run(&scan).gives(1, "");
+    let found = fs::read_to_string(folder.0.join("found")).unwrap();
     assert!(found.contains("mnopqrstuvwx"), "{found}");
     let known = found.lines().find(|l| l.contains("abcdefghijkl")).unwrap();
     assert!(known.contains("in .gitleaksignore"), "{known}");
