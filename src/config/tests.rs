@@ -47,6 +47,8 @@ fn faults_name_their_place_and_the_cure() {
         ("\n[[allow]]\nrule = \"a\"", "keywheel.toml:2:1: missing field `reason`"),
         ("[[allow]]\nrule = \"a\"\nreason = \" \"", "keywheel.toml:1:1: `reason` is empty"),
         ("[[allow]]\npaths = []\nreason = \"x\"", "would accept everything"),
+        ("[[allow]]\ncommits = []\nreason = \"x\"", "would accept everything"),
+        ("[[allow]]\ncommits = [\"abc\"]\nreason = \"x\"", "`abc` is no commit; write all of its 40 digits"),
         ("[[allow]]\nrule=\"a\"\nreason=\"x\"\nuntil=\"2027-13-01\"", "is no date; write it as YYYY-MM-DD"),
         ("[[allow]]\nreason=\"x\"\nfingerprint=\"kw1:1\"", "is no fingerprint"),
     ];

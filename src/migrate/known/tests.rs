@@ -65,7 +65,7 @@ fn an_ignored_commit_becomes_a_setting() {
     let wanted =
         format!("[[allow]]\nrule = \"gitleaks-acme\"\ncommits = [\"{id}\"]\npaths = [\"a[[]1[]].txt\"]\n");
     assert!(file.config.starts_with(&wanted), "{}", file.config);
-    crate::config::Config::parse(Path::new("keywheel.toml"), &file.config).unwrap();
+    toml::from_str::<toml::Table>(&file.config).unwrap();
 }
 
 #[test]
