@@ -206,6 +206,11 @@ impl Allow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::Detector;
+    use crate::model::{Blob, CommitRef, Held, Origin, Provenance, RawPath, Sink};
+    use crate::rule::RuleSet;
+    use crate::scan::{Collector, Options};
+    use std::sync::Arc;
 
     #[test]
     fn a_baseline_comes_back_as_it_was_written() {
@@ -239,5 +244,42 @@ mod tests {
         let own = FingerprintKey::default().fingerprint(b"y");
         assert!(line(&format!("{own} until=tomorrow")).contains("YYYY-MM-DD"));
         assert!(line(&format!("{own}\n{own}")).contains("line 3: the fingerprint stands twice"));
+    }
+
+    #[test]
+    fn a_provider_and_commits_accept_only_what_is_theirs() {
+        let rules = "[provider]\nid = 'peer'\nname = 'P'\n[[rule]]\nid = 'peer-a'\nname = 'A'\nseverity = 'low'\n\
+                     confidence = 'medium'\npattern = 'key=(\\w+)'\n[rule.text]\n";
+        let mut set = RuleSet::empty();
+        set.add_texts(vec![("peer.toml".into(), rules.to_owned())]).expect("because the rule is right");
+        let collector = Collector::new(Detector::new(set.into()), Options::default());
+        let id = |n| ObjectId::from_bytes(&[n; 20]).expect("because there are twenty");
+        // One value came with the first commit, another with both.
+        for (n, text) in [(1, "key=alone key=both"), (2, "key=both")] {
+            let commit = CommitRef { rank: u64::from(n), id: id(n), author: RawPath::new(b"a"), authored: 0 };
+            let origin = Origin {
+                held: Held::Blob,
+                object: id(n + 10),
+                commit: Some(commit),
+                reachable: true,
+                at_head: true,
+                also_at: Vec::new(),
+            };
+            let provenance = Provenance::history(RawPath::new(b"a.txt"), origin);
+            collector.blob(Blob::whole(text.as_bytes(), Arc::new(provenance)));
+        }
+        let findings = collector.finish().findings;
+        let accepted = |rule: &str, commits: Vec<ObjectId>| {
+            let allow = Allow { rule: Some(rule.to_owned()), commits, ..Allow::default() };
+            findings.iter().filter(|f| allow.accepts(f, "2026-01-01").is_some()).count()
+        };
+        assert_eq!(findings.len(), 2);
+        for rule in ["peer", "peer-a"] {
+            assert_eq!(accepted(rule, Vec::new()), 2);
+            assert_eq!(accepted(rule, vec![id(1)]), 1);
+            assert_eq!(accepted(rule, vec![id(2)]), 0);
+            assert_eq!(accepted(rule, vec![id(1), id(2)]), 2);
+        }
+        assert_eq!(accepted("other", vec![id(1), id(2)]), 0);
     }
 }
