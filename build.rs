@@ -29,6 +29,7 @@ mod rule {
     pub mod rotate;
     pub mod schema;
     pub mod text;
+    pub mod usage;
     pub use schema::*;
     pub use text::*;
 }

@@ -1,5 +1,6 @@
 //! Keywheel finds leaked keys, proves which are live, and turns them over without downtime.
 
+pub mod alert;
 pub mod call;
 pub mod config;
 pub mod detect;
@@ -12,4 +13,5 @@ pub mod rule;
 pub mod scan;
 pub mod source;
 pub mod state;
+pub mod usage;
 pub mod verify;

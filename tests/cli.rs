@@ -30,6 +30,8 @@ mod server;
 #[cfg(target_os = "linux")]
 #[path = "cli/token.rs"]
 mod token;
+#[path = "cli/usage.rs"]
+mod usage;
 #[path = "cli/verify.rs"]
 mod verify;
 

@@ -16,6 +16,8 @@ const FLOORS: &[(&str, u32)] = &[
     ("probe", 3),
     ("rule", 3),
     ("detect", 4),
+    // Below whatever has something to tell, since events are written with the change that they are about.
+    ("alert", 4),
     ("report", 4),
     ("rotate", 5),
     // Calls as rules declare them; what it learns goes into the model, where reports read it.
@@ -26,6 +28,8 @@ const FLOORS: &[(&str, u32)] = &[
     ("state", 5),
     // Makes rules, settings and baselines of other scanners' files.
     ("migrate", 6),
+    // Who used which key: from providers and logs. It knows keys by name; whose they are, the command tells.
+    ("usage", 5),
     ("config", 6),
     ("lib", 7),
     ("cli", 8),

@@ -10,6 +10,7 @@ mod http;
 mod judge;
 mod limits;
 mod operation;
+mod pages;
 mod prepared;
 mod reach;
 mod request;
@@ -26,7 +27,7 @@ pub use expect::{Expect, Judgement, PROBES, Recorded, StatusSet, Verify};
 pub use host::{BadHost, Host, Pattern};
 pub use http::{Http, HttpError, HttpOptions, Proxy, ProxyError};
 pub use judge::Reply;
-pub use limits::{Clock, Limited, Limits, SystemClock};
+pub use limits::{Clock, Limited, Limits, SystemClock, retry_after};
 pub use operation::{
     By, Capture, Effect, Ending, Find, MOST_BODY, MOST_LIST, Next, Operation, Revoke, Right, Step, StepReply,
 };

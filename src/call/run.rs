@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 /// Most pages of a list.
-const MOST_PAGES: usize = 100;
+pub(super) const MOST_PAGES: usize = 100;
 /// The name under which a host from the scanned text is among the values. It takes the place of the rule's host
 /// if the organisation allows it, unless the request has a hole of that name.
 pub const CAPTURED_HOST: &str = "host";
@@ -172,7 +172,7 @@ impl Caller<'_> {
         Ok(Outcome { effect, status: reply.status, captured, missing })
     }
 
-    fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Instant {
         self.until.min(self.clock.now() + self.each)
     }
 
@@ -306,7 +306,7 @@ impl Caller<'_> {
 }
 
 /// Whether the flag that a list may have says that it goes on.
-fn goes_on(flag: Option<&str>, tree: &Value) -> bool {
+pub(super) fn goes_on(flag: Option<&str>, tree: &Value) -> bool {
     flag.is_none_or(|at| match tree.pointer(at) {
         Some(Value::Bool(more)) => *more,
         Some(Value::String(more)) => more == "true",
@@ -340,11 +340,11 @@ fn listed<'v>(step: &Step, find: &Find, tree: &'v Value) -> Result<&'v [Value], 
     }
 }
 
-fn body(step: &Step, reply: &Reply) -> Value {
+pub(super) fn body(step: &Step, reply: &Reply) -> Value {
     step.body(reply).unwrap_or(Value::Null)
 }
 
-fn done(step: &Step, reply: &Reply) -> Result<(), StepError> {
+pub(super) fn done(step: &Step, reply: &Reply) -> Result<(), StepError> {
     match step.judge(reply) {
         Effect::Done => Ok(()),
         effect => Err(StepError::Unproved { effect, status: reply.status }),
@@ -352,7 +352,7 @@ fn done(step: &Step, reply: &Reply) -> Result<(), StepError> {
 }
 
 /// A value as text, if it is one that can stand in a request.
-fn text(value: &Value) -> Option<String> {
+pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(s) => Some(s.clone()),
         Value::Number(n) => Some(n.to_string()),
@@ -391,7 +391,7 @@ fn captured(capture: &Capture, reply: &Reply, body: &Value) -> Option<zeroize::Z
 }
 
 /// Sets a query parameter, in the place of one that is there.
-fn set_parameter(request: &mut Prepared, name: &str, value: &str) {
+pub(super) fn set_parameter(request: &mut Prepared, name: &str, value: &str) {
     let target = request.target.expose();
     let cut = target.iter().position(|&b| b == b'?');
     let (path, query) = target.split_at(cut.unwrap_or(target.len()));

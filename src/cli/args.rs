@@ -1,5 +1,6 @@
 //! The command line as declared to clap; what only one subcommand takes stands in its own file.
 
+use super::alert::AlertArgs;
 use super::baseline::BaselineArgs;
 use super::ci::CiArgs;
 use super::completions::CompletionsArgs;
@@ -12,6 +13,7 @@ use super::rotate::RotateCommand;
 use super::rules::RulesArgs;
 use super::scan::ScanArgs;
 use super::sweep::SweepArgs;
+use super::used::UsageArgs;
 use super::verify::VerifyCommand;
 use clap::{Args, Parser, Subcommand};
 use keywheel::config::{duration, size};
@@ -87,6 +89,10 @@ Examples:
   keywheel scan --rules .gitleaks.toml                     use it as it is"
     )]
     Migrate(MigrateArgs),
+    /// Read who used which key and what it cost, and show it by service, key, model and time
+    Usage(UsageArgs),
+    /// Send alerts that wait, and list those that could not be sent
+    Alert(AlertArgs),
     /// Write completions for a shell
     Completions(CompletionsArgs),
     /// Write the manual page

@@ -1,5 +1,6 @@
 //! One file a subcommand. Only this room touches the terminal, the environment and the exit code.
 
+mod alert;
 mod args;
 mod baseline;
 mod ci;
@@ -26,6 +27,7 @@ mod settings;
 mod signal;
 mod sweep;
 mod terminal;
+mod used;
 mod verify;
 mod what;
 
@@ -70,6 +72,8 @@ fn run() -> ExitCode {
         Command::Hook(args) => hook::run(*args),
         Command::Policy(args) => policy::run(&args),
         Command::Inventory(args) => inventory::run(&args),
+        Command::Usage(args) => used::run(&args),
+        Command::Alert(args) => alert::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Rotate(args) => rotate::run(&args),

@@ -42,6 +42,18 @@ impl OrganisationArgs {
     }
 }
 
+impl OrganisationArgs {
+    /// Whether a policy is named at all.
+    pub(crate) fn is_named(&self) -> bool {
+        self.policy.as_ref().is_some_and(|p| !p.as_os_str().is_empty())
+    }
+
+    /// The rule files beside the embedded ones.
+    pub(crate) fn rule_paths(&self) -> &[PathBuf] {
+        &self.rule_paths
+    }
+}
+
 /// A policy, ready to be held against what is known.
 pub(crate) struct Organisation {
     pub(crate) policy: Policy,
@@ -110,7 +122,8 @@ fn nobody_else_writes(_: &Path) -> Result<()> {
     Ok(())
 }
 
-fn rule_texts(paths: &[PathBuf]) -> Result<Vec<(PathBuf, String)>> {
+/// The text of rule files and folders of them.
+pub(crate) fn rule_texts(paths: &[PathBuf]) -> Result<Vec<(PathBuf, String)>> {
     let mut files = Vec::new();
     for path in paths {
         if path.is_dir() {

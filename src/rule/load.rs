@@ -3,8 +3,9 @@
 use super::declared::{self, Declared};
 use super::kind::{Kind, Pack};
 use super::rotate::Capabilities;
-use super::schema::RuleFile;
+use super::schema::{Provider, RuleFile};
 use super::text::Allowed;
+use super::usage::Meter;
 use crate::call::{Origin, Pattern};
 use crate::model::RuleRef;
 use sha2::{Digest, Sha256};
@@ -301,6 +302,32 @@ pub fn capabilities<'a>(
         for rule in parse(path, text)?.rule {
             all.extend(rule.rotate.map(|c| (rule.id, c)));
         }
+    }
+    Ok(all)
+}
+
+/// A read that tells the use of keys, and whose it is.
+#[derive(Clone, Debug)]
+pub struct Metered {
+    /// Who issues the keys. For a user's file, with its digest.
+    pub provider: Provider,
+    /// The read.
+    pub meter: Meter,
+}
+
+/// What these files declare of the use of keys, by id. A later file wins. `own` says of a file that it is a user's.
+///
+/// # Errors
+/// The first fault of a file that declares any.
+pub fn meters<'a>(
+    files: impl IntoIterator<Item = (&'a Path, &'a str, bool)>,
+) -> Result<BTreeMap<String, Metered>, LoadError> {
+    let mut all = BTreeMap::new();
+    for (path, text, own) in files.into_iter().filter(|(_, text, _)| text.contains("[[usage]]")) {
+        let RuleFile { mut provider, usage, .. } = parse(path, text)?;
+        provider.file = own.then(|| Sha256::digest(text.as_bytes()).into());
+        let whole = |meter: Meter| (meter.id.clone(), Metered { provider: provider.clone(), meter });
+        all.extend(usage.into_iter().map(whole));
     }
     Ok(all)
 }

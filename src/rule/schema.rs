@@ -2,6 +2,7 @@
 
 use super::rotate::Capabilities;
 use super::text::{Allowed, Text};
+use super::usage::Meter;
 use crate::call::{Access, Revoke, Verify};
 use crate::model::{Class, Confidence, Severity};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ pub struct RuleFile {
     /// Allow lists of the file's text rules.
     #[serde(default)]
     pub allow: Vec<Allowed>,
+    /// How it tells who used them.
+    #[serde(default)]
+    pub usage: Vec<Meter>,
 }
 
 /// The issuer of credentials.

@@ -3,6 +3,7 @@
 
 mod calls;
 mod rotate;
+mod usage;
 
 use crate::call::Pattern;
 use crate::detect::{Detector, Why, Workspace};
@@ -140,6 +141,9 @@ impl Check {
         }
         if provider.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
             self.fault(&provider.id, "rate must be more than nothing");
+        }
+        for meter in &file.usage {
+            self.meter(provider, meter, ids);
         }
         for rule in &file.rule {
             self.report.rules += 1;

@@ -6,6 +6,7 @@ mod host;
 mod retry;
 
 pub use clock::{Clock, SystemClock};
+pub use retry::pause as retry_after;
 
 use super::{CallError, Host, Pattern, Prepared, Reply, Transport};
 use host::Gate;

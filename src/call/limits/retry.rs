@@ -9,7 +9,7 @@ use std::time::Duration;
 const MOST: Duration = Duration::from_secs(24 * 3600);
 
 /// The pause that an answer asks for with `Retry-After`: seconds, or a date (RFC 9110).
-pub(super) fn pause(reply: &Reply, now: Timestamp) -> Option<Duration> {
+pub fn pause(reply: &Reply, now: Timestamp) -> Option<Duration> {
     if !matches!(reply.status, 403 | 429 | 503) {
         return None;
     }

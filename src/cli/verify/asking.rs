@@ -3,7 +3,9 @@
 use super::Policy;
 use crate::cli::{random, signal, usage};
 use anyhow::Result;
-use keywheel::call::{Http, HttpOptions, Limited, Limits, Pattern, Proxy, SystemClock, SystemResolver};
+use keywheel::call::{
+    Http, HttpOptions, Limited, Limits, Pattern, Proxy, Reach, SystemClock, SystemResolver,
+};
 use keywheel::config::Config;
 use keywheel::probe::{AwsSts, GoogleServiceAccount, Mongodb, Mysql, Net, Postgres, Probe, Redis, Smtp};
 use keywheel::rule::RuleSet;
@@ -101,17 +103,33 @@ pub(crate) fn asking<T>(
 /// # Errors
 /// The proxy, the certificates or an option cannot be used.
 pub(super) fn ready(config: &Config, policy: &Policy) -> Result<(Http, Net, Vec<Pattern>)> {
-    let mut reach = config.hosts().reach(Arc::new(SystemResolver::default()));
-    for host in &policy.internal {
-        reach
-            .allow_internal(Pattern::of_operator(host).map_err(|e| usage(format!("--allow-internal: {e}")))?);
-    }
+    let reach = reach(config, &policy.internal)?;
     let only = policy.hosts.iter().map(|host| Pattern::of_operator(host)).collect::<Result<Vec<_>, _>>();
     let only = only.map_err(|e| usage(format!("`hosts` of [verify]: {e}")))?;
     let roots = roots()?;
     let net = Net::new(config.hosts(), reach.clone(), only.clone(), &roots).map_err(usage)?;
     let options = HttpOptions { reach, roots, proxy: proxy()?, connect: None };
     Ok((Http::new(options).map_err(usage)?, net, only))
+}
+
+/// The transport alone, for commands that do not verify.
+///
+/// # Errors
+/// The proxy, the certificates or a host cannot be used.
+pub(crate) fn http(config: &Config, internal: &[String]) -> Result<Http> {
+    let options =
+        HttpOptions { reach: reach(config, internal)?, roots: roots()?, proxy: proxy()?, connect: None };
+    Http::new(options).map_err(usage)
+}
+
+/// Which addresses may be reached.
+fn reach(config: &Config, internal: &[String]) -> Result<Reach> {
+    let mut reach = config.hosts().reach(Arc::new(SystemResolver::default()));
+    for host in internal {
+        let hosts = Pattern::of_operator(host).map_err(|e| usage(format!("--allow-internal: {e}")))?;
+        reach.allow_internal(hosts);
+    }
+    Ok(reach)
 }
 
 /// The further authorities that the operator trusts.

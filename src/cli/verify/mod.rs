@@ -8,7 +8,7 @@ mod single;
 
 pub(crate) use again::find as again;
 pub(crate) use args::{CallArgs, Caller, Policy, VerifyArgs};
-pub(crate) use asking::{Asking, asking, proxy, roots};
+pub(crate) use asking::{Asking, asking, http, proxy, roots};
 pub(crate) use check::{check, check_with, private_folder};
 pub(crate) use single::{find as single, of_rule};
 

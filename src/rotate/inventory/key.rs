@@ -41,6 +41,9 @@ pub struct Key {
     /// Fingerprints of its values, the current one first, under whatever key they were made.
     #[serde(default, deserialize_with = "fingerprints")]
     pub fingerprints: Vec<Fingerprint>,
+    /// What its provider calls its values: ids or names, the current one first. Use is told by these.
+    #[serde(default, rename = "known-as")]
+    pub known_as: Vec<Text>,
     /// Who answers for it; `byok` if somebody outside makes the keys.
     #[serde(default)]
     pub owner: Option<Name>,

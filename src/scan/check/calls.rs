@@ -34,7 +34,7 @@ impl Check {
             }
             _ => return self.fault(&rule.id, "verify: there must be either a request or a probe"),
         };
-        self.request(rule, "verify", request, names, hosts);
+        self.request(&rule.id, "verify", request, names, hosts);
         if verify.active.is_empty() {
             self.fault(&rule.id, "verify: no answer proves that it works");
         }
@@ -154,7 +154,7 @@ impl Check {
     }
 
     pub(super) fn step(&mut self, rule: &Rule, at: &str, step: &Step, names: &[String], hosts: &[String]) {
-        self.request(rule, at, &step.request, names, hosts);
+        self.request(&rule.id, at, &step.request, names, hosts);
         if step.done.is_empty() {
             self.fault(&rule.id, format!("{at}: no answer proves that it was done"));
         }
@@ -163,7 +163,7 @@ impl Check {
                 self.fault(&rule.id, format!("{at}: find: `most` is from {MOST_BODY} to {MOST_LIST} bytes"));
             }
             for template in find.r#where.values().filter(|t| t.as_str() != "*") {
-                self.template(rule, &format!("{at}: find"), template, names);
+                self.template(&rule.id, &format!("{at}: find"), template, names);
             }
         }
         for (name, capture) in &step.capture {
@@ -194,53 +194,51 @@ impl Check {
         }
     }
 
-    fn request(&mut self, rule: &Rule, at: &str, request: &Request, names: &[String], hosts: &[String]) {
+    pub(super) fn request(
+        &mut self,
+        id: &str,
+        at: &str,
+        request: &Request,
+        names: &[String],
+        hosts: &[String],
+    ) {
         for (field, template) in request.templates() {
-            self.template(rule, &format!("{at}: {field}"), template, names);
+            self.template(id, &format!("{at}: {field}"), template, names);
         }
         if !["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].contains(&request.method.as_str()) {
-            self.fault(&rule.id, format!("{at}: method must be GET, HEAD, POST, PUT, PATCH or DELETE"));
+            self.fault(id, format!("{at}: method must be GET, HEAD, POST, PUT, PATCH or DELETE"));
         }
         for name in request.headers.keys().filter(|name| reserved(name)) {
-            self.fault(
-                &rule.id,
-                format!("{at}: the header field `{name}` is not a rule's to set; remove it"),
-            );
+            self.fault(id, format!("{at}: the header field `{name}` is not a rule's to set; remove it"));
         }
         // A hole in the host is one label.
         let host = request.host().map(|host| holes(host).map(|names| (host.to_owned(), names)));
         match host {
             None | Some(Err(_)) => {
-                self.fault(&rule.id, format!("{at}: the URL must be https:// and a plain host"));
+                self.fault(id, format!("{at}: the URL must be https:// and a plain host"));
             }
             Some(Ok((host, names))) => {
                 let plain = names.iter().fold(host.clone(), |text, name| fill(&text, name));
                 if !Host::parse(&plain).is_ok_and(|h| call::declares(hosts, &h)) {
-                    self.fault(
-                        &rule.id,
-                        format!("{at}: the host `{host}` is not among the provider's hosts"),
-                    );
+                    self.fault(id, format!("{at}: the host `{host}` is not among the provider's hosts"));
                 }
             }
         }
     }
 
-    fn template(&mut self, rule: &Rule, at: &str, template: &str, names: &[String]) {
+    fn template(&mut self, id: &str, at: &str, template: &str, names: &[String]) {
         match holes(template) {
-            Err(message) => self.fault(&rule.id, format!("{at}: {message}")),
+            Err(message) => self.fault(id, format!("{at}: {message}")),
             Ok(used) => {
                 match tree(template) {
-                    Err(message) => self.fault(&rule.id, format!("{at}: {message}")),
+                    Err(message) => self.fault(id, format!("{at}: {message}")),
                     Ok(Some(_)) if !at.contains(": json") => {
-                        self.fault(&rule.id, format!("{at}: the filter json belongs into a JSON body"));
+                        self.fault(id, format!("{at}: the filter json belongs into a JSON body"));
                     }
                     Ok(_) => {}
                 }
                 for name in used.into_iter().filter(|n| !names.iter().any(|k| k == n)) {
-                    self.fault(
-                        &rule.id,
-                        format!("{at}: nothing gives `{name}`; there are {}", names.join(", ")),
-                    );
+                    self.fault(id, format!("{at}: nothing gives `{name}`; there are {}", names.join(", ")));
                 }
             }
         }

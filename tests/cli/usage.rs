@@ -1,0 +1,219 @@
+//! Usage, as a process: the provider is a server of our own on loopback, which the organisation's file puts in
+//! OpenAI's place.
+
+use super::{Folder, Output, example};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Hours of use, in pages of a day; every hour is there whether used or not.
+struct OpenAi {
+    port: u16,
+    calls: Arc<AtomicUsize>,
+    /// Milliseconds that an answer takes.
+    delay: Arc<AtomicU64>,
+}
+
+const ADMIN: &str = "made-up-admin";
+
+impl OpenAi {
+    fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (calls, delay) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
+        let (seen, wait) = (Arc::clone(&calls), Arc::clone(&delay));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (seen, wait) = (Arc::clone(&seen), Arc::clone(&wait));
+                std::thread::spawn(move || serve(stream, &seen, &wait));
+            }
+        });
+        OpenAi { port, calls, delay }
+    }
+
+    fn file(&self) -> String {
+        format!(
+            "[endpoint.openai]\nbase = \"http://127.0.0.1:{}\"\nplain = true\ninternal = true\n",
+            self.port
+        )
+    }
+}
+
+fn number(target: &str, name: &str) -> Option<i64> {
+    target.split(['?', '&']).find_map(|p| p.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
+}
+
+fn serve(stream: std::net::TcpStream, seen: &AtomicUsize, wait: &AtomicU64) {
+    let mut out = stream.try_clone().unwrap();
+    let mut reader = BufReader::new(stream);
+    loop {
+        let (mut first, mut known) = (String::new(), false);
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                return;
+            }
+            known |= line.trim_end().ends_with(&format!("Bearer {ADMIN}"));
+            if first.is_empty() {
+                first.clone_from(&line);
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        seen.fetch_add(1, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(wait.load(Ordering::Relaxed)));
+        let (status, body) = if known { ("200 OK", page(&first)) } else { ("401 Unauthorized", refusal()) };
+        let reply = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        if out.write_all(reply.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn refusal() -> String {
+    r#"{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}"#.to_owned()
+}
+
+fn page(line: &str) -> String {
+    let target = line.split(' ').nth(1).unwrap();
+    let (from, to) = (number(target, "start_time").unwrap(), number(target, "end_time").unwrap());
+    let at = number(target, "page").unwrap_or(from);
+    let end = (at + 86_400).min(to);
+    let bucket = |at: i64| {
+        let n = at / 3600 % 5;
+        format!(
+            r#"{{"start_time":{at},"results":[{{"api_key_id":"key_a","model":"m","num_model_requests":{n},"input_tokens":{},"output_tokens":{n}}}]}}"#,
+            n * 100
+        )
+    };
+    let buckets: Vec<String> = (at..end).step_by(3600).map(bucket).collect();
+    let next = if end < to { format!("\"{end}\"") } else { "null".to_owned() };
+    format!(
+        r#"{{"object":"page","data":[{}],"has_more":{},"next_page":{next}}}"#,
+        buckets.join(","),
+        end < to
+    )
+}
+
+const PULL: [&str; 11] = [
+    "usage",
+    "pull",
+    "--store",
+    "u.db",
+    "--org-config",
+    "org.toml",
+    "--admin",
+    "openai=env:ADMIN",
+    "--source",
+    "openai-completions",
+    "--since",
+];
+
+fn pull(f: &Folder, store: &str, since: &str) -> std::process::Command {
+    let mut args = PULL.to_vec();
+    args[3] = store;
+    args.push(since);
+    let mut command = f.command(&args);
+    command.env("ADMIN", ADMIN);
+    command
+}
+
+impl Output {
+    /// Ends so, and prints that.
+    #[track_caller]
+    fn shows(self, code: i32, text: &str) -> Self {
+        assert!(self.code == code && self.out.contains(text), "expected {code} and {text:?}, got {self:#?}");
+        self
+    }
+}
+
+#[test]
+fn use_is_pulled_shown_and_exported_and_no_credential_kept() {
+    let (f, server) = (Folder::new(), OpenAi::new());
+    f.put("org.toml", server.file());
+    let run = || Output::of(pull(&f, "u.db", "10d").output().unwrap());
+    run().shows(0, "openai-completions@main");
+    let calls = server.calls.load(Ordering::Relaxed);
+    assert!(calls >= 10, "{calls} pages");
+    run().shows(0, ": 0 new");
+
+    let out =
+        f.run(&["usage", "show", "--store", "u.db", "--by", "key,model", "--format", "json"]).gives(0, "");
+    let doc: serde_json::Value = serde_json::from_str(&out.out).unwrap();
+    let row = &doc["rows"][0];
+    assert_eq!((&row["key"], &row["model"], &doc["unknown_keys"]), (&"key_a".into(), &"m".into(), &1.into()));
+    assert_eq!(row["input_tokens"].as_i64(), row["requests"].as_i64().map(|n| n * 100));
+    f.run(&["usage", "show", "--store", "u.db", "--by", "day", "--format", "csv"]).shows(0, "day,requests,");
+    f.run(&["usage", "export", "--store", "u.db", "--format", "csv"])
+        .shows(0, "openai-completions@main,provider");
+    f.run(&["usage", "show", "--store", "u.db", "--format", "html"]).shows(0, "<!doctype html>");
+    f.run(&["usage", "sources", "--store", "u.db"]).shows(0, "openai-costs");
+    f.run(&["usage", "watch", "--store", "u.db"]).shows(0, "too young");
+    f.run(&["usage", "show", "--store", "none.db"]).gives(2, "there is no file");
+
+    let kept = std::fs::read(f.0.join("u.db")).unwrap();
+    assert!(!kept.windows(ADMIN.len()).any(|w| w == ADMIN.as_bytes()));
+    let mut wrong = pull(&f, "u.db", "10d");
+    let out = Output::of(wrong.env("ADMIN", "other").output().unwrap()).gives(3, "");
+    assert!(out.err.contains("status 401") && !out.err.contains("other"), "{out:?}");
+}
+
+#[test]
+fn a_process_that_was_killed_while_it_pulled_loses_nothing() {
+    let (f, server) = (Folder::new(), OpenAi::new());
+    f.put("org.toml", server.file());
+    Output::of(pull(&f, "whole.db", "20d").output().unwrap()).gives(0, "");
+    let export = |store: &str| {
+        let args = ["usage", "export", "--store", store, "--since", "15d"];
+        f.run(&args).gives(0, "").out
+    };
+    let whole = export("whole.db");
+    assert!(whole.lines().count() > 300);
+    server.delay.store(1, Ordering::Relaxed);
+    let mut seed = 5_u64;
+    // Calls are five a second, so that a whole pull takes seconds.
+    for round in 0..4 {
+        let store = format!("k{round}.db");
+        for _ in 0..2 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let mut child =
+                pull(&f, &store, "20d").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(50 + (seed >> 40) % 2500));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        Output::of(pull(&f, &store, "20d").output().unwrap()).gives(0, "");
+        assert_eq!(export(&store), whole, "round {round}");
+    }
+}
+
+#[test]
+fn a_log_that_names_keys_by_their_values_is_taken_in_by_fingerprint() {
+    let f = Folder::new();
+    let key = example("openai.toml", "openai-project-key", 0);
+    let value = String::from_utf8(key.value).unwrap();
+    let line = format!(
+        "{{\"t\":\"2026-01-01T00:00:00Z\",\"key\":\"{value}\",\"n\":3}}\n{{\"t\":\"2026-01-01T00:00:00Z\",\"key\":\"team-a\",\"n\":1}}\n"
+    );
+    let mapping =
+        "form = 'jsonl'\nprovider = 'openai'\n[columns]\nat = '/t'\nkey = '/key'\nrequests = '/n'\n";
+    f.put("log", &line).put("map.toml", mapping);
+    let args = ["usage", "import", "--store", "u.db", "--mapping", "map.toml", "--name", "gateway", "log"];
+    f.run(&args).shows(0, "gateway: 2 rows");
+    f.run(&args).shows(0, "gateway: 0 rows");
+    let out =
+        f.run(&["usage", "show", "--store", "u.db", "--by", "key", "--since", "3650d"]).shows(0, "kw1:");
+    assert!(out.out.contains("team-a") && !out.out.contains(&value), "{out:?}");
+    for name in ["u.db", "u.db-wal"] {
+        let kept = std::fs::read(f.0.join(name)).unwrap_or_default();
+        assert!(!kept.windows(value.len()).any(|w| w == value.as_bytes()), "{name}");
+    }
+    f.put("bad", "no json\n");
+    let bad = ["usage", "import", "--store", "u.db", "--mapping", "map.toml", "--name", "gateway", "bad"];
+    let out = f.run(&bad).gives(2, "");
+    assert!(out.err.contains("line 1") && out.err.contains("nothing of it"), "{out:?}");
+}
