@@ -87,12 +87,13 @@ fn repeats(value: &[u8]) -> bool {
     (1..=longest).any(|period| value[period] == value[0] && value[period..] == value[..value.len() - period])
 }
 
-/// Words, with a digit or two, where the alphabet has digits too: chance leaves digits out of twenty
-/// characters as seldom as it makes nearly all of them words that can be spoken.
+/// Words alone where the alphabet has digits too, or many words and a digit or two: chance leaves no digit
+/// out of twenty characters, nor does it make nearly all of them words that can be spoken.
 fn is_identifier(c: &Candidate<'_>) -> bool {
     let value = c.variable();
-    if value.len() < 20
-        || value.iter().filter(|b| b.is_ascii_digit()).count() > 2
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    if value.len() < if digits == 0 { 20 } else { 30 }
+        || digits > 2
         || (b'0'..=b'9').filter(|&b| c.rule.allows(b)).count() < 6
     {
         return false;
@@ -182,7 +183,11 @@ mod tests {
             &Rule::structured(4),
             run,
             Reason::CodeNotLiteral,
-            &["«acm_somethingVeryLongWithWords»", "«acm_AmazonEBSCSIDriverEKSClusterScopedPolicy»"],
+            &[
+                "«acm_somethingVeryLongWithWords»",
+                "«acm_AmazonEBSCSIDriverEKSClusterScopedPolicy»",
+                "«acm_V1OrganizationExternalKeysPostRequestGcp»",
+            ],
             &["«acm_sOmEtHiNgwithManyChanGES»", "«acm_something1VeryLongWithWords»"],
         );
     }

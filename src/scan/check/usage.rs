@@ -20,9 +20,9 @@ impl Check {
         let mut names = vec!["admin".to_owned()];
         names.extend(meter.ask.keys().cloned());
         if let Some(each) = &meter.each {
-            let mut names = names.clone();
-            names.extend(each.offset.then(|| "offset".to_owned()));
-            self.request(&meter.id, "usage: each", &each.request, &names, &provider.hosts);
+            let mut of_list = names.clone();
+            of_list.extend(each.offset.then(|| "offset".to_owned()));
+            self.request(&meter.id, "usage: each", &each.request, &of_list, &provider.hosts);
             if each.done.is_empty() {
                 self.fault(&meter.id, "usage: each: no answer proves that it was done");
             }
