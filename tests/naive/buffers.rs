@@ -91,7 +91,8 @@ fn noise(sort: usize, len: usize, random: &mut Random) -> Vec<u8> {
 }
 
 /// Buffer number `n`: noise with examples in it, some at its very ends, some damaged, its length a
-/// little under, at or over a block's edge.
+/// little under, at or over a block's edge. As many buffers as there are examples hold each of them
+/// whole.
 pub(crate) fn buffer(n: usize, examples: &[Vec<u8>]) -> Vec<u8> {
     let mut random = Random(n as u64);
     let sort = random.below(4);
@@ -99,7 +100,9 @@ pub(crate) fn buffer(n: usize, examples: &[Vec<u8>]) -> Vec<u8> {
     for i in 0..1 + random.below(3) {
         let mut text =
             examples[if i == 0 { n % examples.len() } else { random.below(examples.len()) }].clone();
+        let whole = i == 0 && n < examples.len();
         match random.below(12) {
+            _ if whole => {}
             0 => text.truncate(random.below(text.len() + 1)),
             1 => text.make_ascii_uppercase(),
             _ => {}
