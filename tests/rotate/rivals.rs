@@ -4,7 +4,7 @@ use super::crash::Order;
 use super::rig::{Folder, Outside, Rig, Spec};
 use keywheel::rotate::RotationId;
 use keywheel::rotate::double::Manner;
-use keywheel::rotate::engine::Clock;
+use keywheel::rotate::engine::{Clock, Progress};
 use keywheel::rotate::journal::Point;
 use keywheel::rotate::machine::{Class, Phase};
 use keywheel::rotate::time::Span;
@@ -38,6 +38,19 @@ fn two_workers_rotate_once() {
         }
         check(&folder, &spec);
     }
+}
+
+#[test]
+fn a_worker_that_ends_leaves_the_next_one_nothing_to_wait_for() {
+    let spec = Spec::new(Class::C, Manner::Checked);
+    let folder = Folder::new("handed");
+    let rig = Rig::open(&folder.0, &spec, None);
+    let id = rig.rotation();
+    let first = rig.engine("w1");
+    assert_eq!(first.advance(id).unwrap(), Progress::Stepped);
+    assert_eq!(rig.engine("w2").advance(id).unwrap(), Progress::Busy, "while the first has the lease");
+    drop(first);
+    assert_eq!(rig.engine("w2").advance(id).unwrap(), Progress::Stepped);
 }
 
 fn wait_until_stopped(pid: u32) {

@@ -270,6 +270,15 @@ impl Engine<'_> {
     }
 }
 
+impl Drop for Engine<'_> {
+    /// Gives the lease back, so that the next worker need not wait for its end. It ends by itself otherwise.
+    fn drop(&mut self) {
+        if let Some(lease) = self.held.take() {
+            let _ = self.journal.release(&lease);
+        }
+    }
+}
+
 /// An outcome without material.
 fn outcome(outcome: Outcome) -> Told {
     Event::Outcome(outcome).into()
