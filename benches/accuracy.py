@@ -11,6 +11,25 @@ import collections, datetime, json, os, pathlib, shutil, subprocess, sys, tempfi
 import matrix
 
 
+HEAD = """# Accuracy: a comparison
+
+The own labelled set of `tests/eval`, whose secrets are drawn when it is made. Each tool at its defaults, live checks off,
+in one run over the same files. A secret is found if anything is reported on its line, and a line without one is wrong if
+anything is reported on it. Precision / recall / F1. The lines and the rules come from the same hands, so that this
+flatters Keywheel.
+
+Made by `{command}` on {date}.
+"""
+UNNAMED = """## Unnamed secrets
+{labels} lines, {secrets} of them with a secret. Peers that leave passwords out by choice are judged by what they leave
+out."""
+STRUCTURED = """## Keys of named providers
+{labels} places, {secrets} of them with a key: each kind of key that a rule of ours names, in the lines of many file types,
+so that a peer is also judged by the providers that it does not know. *shaped* kinds are known by their own form, *named*
+ones by a word beside them, *paired* ones by another part, *block* is private keys. *blank* lines have such names and a
+placeholder, *other* ones hashes, ids and digests."""
+
+
 def ours(root, folder, out):
     command = ["cargo", "run", "-q", *sys.argv[1:], "--", "scan", str(folder), "--exclude", "labels.jsonl", "--quiet",
                "--exit-zero", "--show-secrets", "--format", f"jsonl={out}"]  # fmt: skip
@@ -22,7 +41,7 @@ def scores(labels, found, folder):
     lines = collections.defaultdict(set)
     for path, line, _ in found:
         path = pathlib.Path(path)
-        name = str(path.relative_to(folder)) if path.is_absolute() else str(path).removeprefix("./").removeprefix("set/")
+        name = str(path.relative_to(folder)) if path.is_absolute() else str(path).removeprefix("./").removeprefix(f"{folder.name}/")
         lines[name].add(line)
     classes = collections.defaultdict(lambda: [0, 0, 0])
     for label in labels:
@@ -44,10 +63,25 @@ def rates(found, wrong, missed):
 
 def main():
     work = pathlib.Path(tempfile.mkdtemp(prefix="keywheel-accuracy-"))
-    folder = work / "set"
     cargo = ["cargo", "test", "-q", *sys.argv[1:], "--test", "eval", "the_set_can_be_left"]
-    env = os.environ | {"KEYWHEEL_EVAL_OUT": str(folder)}
+    env = os.environ | {"KEYWHEEL_EVAL_OUT": str(work)}
     subprocess.run(cargo, cwd=matrix.ROOT, env=env, stdout=subprocess.DEVNULL, check=True)
+    tables = [compare(work / half, work) for half in ("unnamed", "structured")]
+    lines = [HEAD.format(command="python3 benches/accuracy.py", date=datetime.date.today())]
+    for title, (labels, columns) in zip((UNNAMED, STRUCTURED), tables):
+        secrets = sum(label["secret"] for label in labels)
+        lines += [title.format(labels=f"{len(labels):,}", secrets=f"{secrets:,}"), ""]
+        lines += ["| class | " + " | ".join(name for name, _ in columns) + " |", "|---|" + "---|" * len(columns)]
+        for name in ["all"] + sorted({label["class"] for label in labels}):
+            cells = [" / ".join(f"{rate:.3f}" for rate in rates(*classes[name])) for _, classes in columns]
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append("")
+    (matrix.ROOT / "docs" / "accuracy.md").write_text("\n".join(lines))
+    shutil.rmtree(work)
+
+
+def compare(folder, work):
+    """The labels of a set, and by tool the counts by class."""
     labels = [json.loads(line) for line in (folder / "labels.jsonl").read_text().splitlines()]
     (folder / "labels.jsonl").unlink()
     columns = [("Keywheel", scores(labels, ours(matrix.ROOT, folder, work / "keywheel"), folder))]
@@ -58,33 +92,14 @@ def main():
             continue
         env = os.environ | {"BETTERLEAKS_VALIDATE": "false"}
         said = subprocess.run([tool, *version], capture_output=True, text=True, env=env).stdout.split()
-        out = work / variable.lower()
+        out = work / f"{variable.lower()}-{folder.name}"
         subprocess.run([tool, *arguments(str(folder), str(out))], cwd=work, capture_output=True, env=env)
         reports = [p for p in (out, pathlib.Path(f"{out}.json")) if p.exists()]
         if not reports:
             print(f"{name}: wrote no report", file=sys.stderr)
             continue
         columns.append((f"{name} {said[-1].lstrip('v')}", scores(labels, read(reports[0]), folder)))
-    secrets = sum(label["secret"] for label in labels)
-    lines = [
-        "# Unnamed secrets: a comparison",
-        "",
-        f"The own labelled set of `tests/eval`: {len(labels):,} lines, {secrets:,} of them with a secret that is drawn",
-        "when the set is made. Each tool at its defaults, live checks off, in one run over the same files. A secret is",
-        "found if anything is reported on its line, and a line without one is wrong if anything is reported on it. The",
-        "lines and the rules come from the same hands, so that this flatters Keywheel; peers that leave passwords out",
-        "by choice are judged by what they leave out. Precision / recall / F1.",
-        "",
-        f"Made by `python3 benches/accuracy.py` on {datetime.date.today()}.",
-        "",
-        "| class | " + " | ".join(name for name, _ in columns) + " |",
-        "|---|" + "---|" * len(columns),
-    ]
-    for name in ["all"] + sorted({label["class"] for label in labels}):
-        cells = [" / ".join(f"{rate:.3f}" for rate in rates(*classes[name])) for _, classes in columns]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    (matrix.ROOT / "docs" / "accuracy.md").write_text("\n".join(lines) + "\n")
-    shutil.rmtree(work)
+    return labels, columns
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ pub(crate) enum RulesCommand {
         /// The checksum algorithms instead
         #[arg(long)]
         checksums: bool,
-        /// One line a rule, or the table of what is checked and how
+        /// What is listed of them
         #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
         format: Listing,
     },
@@ -47,9 +47,13 @@ pub(crate) enum RulesCommand {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Listing {
+    /// One line a rule
     #[default]
     Text,
+    /// The table of what is checked and how
     Markdown,
+    /// The table of every rule and what can be done with what it finds
+    Catalogue,
 }
 
 pub(crate) fn run(args: &RulesArgs) -> Result<u8> {
@@ -65,6 +69,10 @@ pub(crate) fn run(args: &RulesArgs) -> Result<u8> {
         RulesCommand::List { rules, format: Listing::Markdown, .. } => {
             let rules = settings::rules(&rules.rule_paths, &rules.only)?;
             out.write_all(rule::verification(&rules).as_bytes())?;
+        }
+        RulesCommand::List { rules, format: Listing::Catalogue, .. } => {
+            let rules = settings::rules(&rules.rule_paths, &rules.only)?;
+            out.write_all(rule::catalogue(&rules).as_bytes())?;
         }
         RulesCommand::List { rules, .. } => {
             let rules = settings::rules(&rules.rule_paths, &rules.only)?;

@@ -1,6 +1,7 @@
 //! Rules: what a provider's credentials look like, as data.
 
 pub mod analyse;
+mod catalogue;
 pub mod checksum;
 mod declared;
 pub mod example;
@@ -12,6 +13,7 @@ mod table;
 mod text;
 mod usage;
 
+pub use catalogue::catalogue;
 pub use declared::Declared;
 pub use kind::{Fault, Kind, Pack};
 pub use load::{

@@ -2,11 +2,15 @@
 //! here, so that no value stands in the repository. Prints the score and holds it to a floor.
 #![allow(clippy::unwrap_used)]
 
+mod structured;
+
 use keywheel::detect::{Detector, Workspace};
 use keywheel::model::Confidence;
 use keywheel::rule::RuleSet;
 use keywheel::scan::eval::{Label, Labelled, Options, Report, score};
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 const LINES: &str = include_str!("lines.txt");
@@ -259,19 +263,14 @@ fn the_set_is_large_and_various() {
     assert!(lines >= 3000 && types.len() >= 40, "{lines} lines, {} types", types.len());
 }
 
-/// Leaves the set in the folder that `KEYWHEEL_EVAL_OUT` names, for `benches/accuracy.py`.
-#[test]
-fn the_set_can_be_left_for_peers() {
-    let scratch = std::env::temp_dir().join(format!("keywheel-eval-{}", std::process::id()));
-    let asked = std::env::var_os("KEYWHEEL_EVAL_OUT").map(std::path::PathBuf::from);
-    let folder = asked.as_ref().unwrap_or(&scratch);
+/// Writes files and their labels to a folder.
+fn leave<'a>(folder: &Path, files: impl Iterator<Item = (&'a str, &'a str, &'a [Label])>) {
     let mut lines = String::new();
-    for (path, text, labels) in files() {
-        let file = folder.join(&path);
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, text).unwrap();
-        for label in labels {
-            let Label { path, line, start, end, class, secret } = label;
+    for (path, text, labels) in files {
+        let file = folder.join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+        for Label { path, line, start, end, class, secret } in labels {
             let label = serde_json::json!({
                 "path": path, "line": line, "start": start, "end": end, "class": class, "secret": secret,
             });
@@ -279,14 +278,32 @@ fn the_set_can_be_left_for_peers() {
             lines.push('\n');
         }
     }
-    std::fs::write(folder.join("labels.jsonl"), &lines).unwrap();
+    fs::write(folder.join("labels.jsonl"), lines).unwrap();
+}
+
+/// Leaves both halves of the set in the folder that `KEYWHEEL_EVAL_OUT` names, for `benches/accuracy.py`.
+#[test]
+fn the_set_can_be_left_for_peers() {
+    let scratch = std::env::temp_dir().join(format!("keywheel-eval-{}", std::process::id()));
+    let asked = std::env::var_os("KEYWHEEL_EVAL_OUT").map(std::path::PathBuf::from);
+    let folder = asked.as_ref().unwrap_or(&scratch);
+    let unnamed = folder.join("unnamed");
+    let files = files();
+    leave(
+        &unnamed,
+        files.iter().map(|(path, text, labels)| (path.as_str(), text.as_str(), labels.as_slice())),
+    );
+    // A file for each key: only where somebody reads them.
+    if asked.is_some() {
+        structured::leave(&folder.join("structured"));
+    }
     // The command reads it as the other tests do.
     let options = Options { floor: Confidence::Medium, labelled_only: false };
     let detector = Detector::new(Arc::new(RuleSet::embedded()));
-    let report = Labelled::open(folder).unwrap().score(&detector, options).unwrap();
+    let report = Labelled::open(&unnamed).unwrap().score(&detector, options).unwrap();
     assert_eq!(report.all, run(true, Confidence::Medium).all);
     if asked.is_none() {
-        std::fs::remove_dir_all(scratch).unwrap();
+        fs::remove_dir_all(scratch).unwrap();
     }
 }
 

@@ -34,25 +34,21 @@ impl Windows {
         sorted.dedup();
         // Put each where it lets the least more text pass, then move each again, now that all are
         // known.
-        let mut homes: Vec<usize> = Vec::with_capacity(sorted.len());
-        let mut buckets: [Vec<Window>; 8 * BANKS] = Default::default();
-        let place = |buckets: &mut [Vec<Window>; 8 * BANKS], w: Window| {
-            let rise = |b: &Vec<Window>| passing(b.iter().chain([&w])) - passing(b);
-            let best =
-                (0..8 * BANKS).min_by(|&a, &b| rise(&buckets[a]).total_cmp(&rise(&buckets[b]))).unwrap_or(0);
-            buckets[best].push(w);
+        let mut buckets: [Bucket; 8 * BANKS] = std::array::from_fn(|_| Bucket::default());
+        let place = |buckets: &mut [Bucket; 8 * BANKS], w: Window| {
+            let rises = buckets.each_ref().map(|b| b.rise(w));
+            let best = (0..8 * BANKS).min_by(|&a, &b| rises[a].total_cmp(&rises[b])).unwrap_or(0);
+            buckets[best].add(w);
             best
         };
-        for &w in &sorted {
-            homes.push(place(&mut buckets, w));
-        }
+        let mut homes: Vec<usize> = sorted.iter().map(|&w| place(&mut buckets, w)).collect();
         for _ in 0..MOVES {
             for (home, &w) in homes.iter_mut().zip(&sorted) {
-                buckets[*home].retain(|x| *x != w);
+                buckets[*home].remove(w);
                 *home = place(&mut buckets, w);
             }
         }
-        let sets = buckets.map(|b| nibbles(&b));
+        let sets = buckets.map(|b| b.sets);
         let mut out = Windows { banks: [Bank::default(); BANKS] };
         for (bucket, positions) in sets.iter().enumerate() {
             let bank = &mut out.banks[bucket / 8];
@@ -69,37 +65,89 @@ impl Windows {
 }
 
 /// For each position the sets of low and high nibbles that windows allow, one bit each.
-fn nibbles<'a>(windows: impl IntoIterator<Item = &'a Window>) -> [[u16; 2]; WIDTH] {
-    let mut sets = [[0u16; 2]; WIDTH];
-    for w in windows {
-        for (set, b) in sets.iter_mut().zip(w) {
-            match b {
-                Some(b) => {
-                    set[0] |= 1 << (b & 15);
-                    set[1] |= 1 << (b >> 4);
-                }
-                None => *set = [u16::MAX; 2],
+type Nibbles = [[u16; 2]; WIDTH];
+
+/// Windows that share tables, and how much text those let pass.
+#[derive(Default)]
+struct Bucket {
+    windows: Vec<Window>,
+    sets: Nibbles,
+    /// By position the share of source text, as a sum of weights.
+    shares: [f64; WIDTH],
+}
+
+impl Bucket {
+    /// How much more text passes with another window.
+    fn rise(&self, w: Window) -> f64 {
+        let mut shares = self.shares;
+        for (k, share) in shares.iter_mut().enumerate() {
+            let set = widened(self.sets[k], w[k]);
+            if set != self.sets[k] {
+                *share = passing(set);
+            }
+        }
+        let all = |shares: [f64; WIDTH]| shares.into_iter().product::<f64>();
+        all(shares) - all(self.shares)
+    }
+
+    fn add(&mut self, w: Window) {
+        self.windows.push(w);
+        self.allow(w);
+    }
+
+    fn remove(&mut self, w: Window) {
+        self.windows.retain(|x| *x != w);
+        (self.sets, self.shares) = Default::default();
+        for i in 0..self.windows.len() {
+            self.allow(self.windows[i]);
+        }
+    }
+
+    fn allow(&mut self, w: Window) {
+        for (k, b) in w.into_iter().enumerate() {
+            let set = widened(self.sets[k], b);
+            if set != self.sets[k] {
+                (self.sets[k], self.shares[k]) = (set, passing(set));
             }
         }
     }
-    sets
 }
 
-/// The share of source text, as a sum of weights, that a bucket of these windows lets pass.
-fn passing<'a>(windows: impl IntoIterator<Item = &'a Window>) -> f64 {
-    let share = |[low, high]: [u16; 2]| -> f64 {
-        if low == u16::MAX && high == u16::MAX {
-            return 1.0;
-        }
-        let rows = (0..16u8).filter(|h| high >> h & 1 == 1);
-        rows.flat_map(|h| {
-            (0..16u8).filter(|l| low >> l & 1 == 1).map(move |l| WEIGHTS[usize::from(h << 4 | l)])
-        })
-        .sum::<u32>() as f64
-            / 10_000.0
-    };
-    nibbles(windows).into_iter().map(share).product()
+fn widened(set: [u16; 2], byte: Option<u8>) -> [u16; 2] {
+    match byte {
+        Some(b) => [set[0] | 1 << (b & 15), set[1] | 1 << (b >> 4)],
+        None => [u16::MAX; 2],
+    }
 }
+
+/// The share of source text, as a sum of weights, that these nibbles let pass.
+fn passing([low, high]: [u16; 2]) -> f64 {
+    if low == u16::MAX && high == u16::MAX {
+        return 1.0;
+    }
+    let rows = ROWS.iter().enumerate().filter(|(h, _)| high >> h & 1 == 1);
+    let sum: u32 = rows.map(|(_, row)| row[0][usize::from(low & 0xff)] + row[1][usize::from(low >> 8)]).sum();
+    f64::from(sum) / 10_000.0
+}
+
+/// By high nibble and half, the weight of each set of eight low nibbles: every start of the program asks for
+/// hundreds of thousands of sums.
+static ROWS: [[[u32; 256]; 2]; 16] = {
+    let mut rows = [[[0; 256]; 2]; 16];
+    let mut at = 0;
+    while at < 16 * 2 * 256 {
+        let (h, half, set) = (at >> 9, at >> 8 & 1, at & 255);
+        let mut bit = 0;
+        while bit < 8 {
+            if set >> bit & 1 == 1 {
+                rows[h][half][set] += WEIGHTS[h << 4 | half << 3 | bit];
+            }
+            bit += 1;
+        }
+        at += 1;
+    }
+    rows
+};
 
 /// The set of the first bytes of literals, up to four and folded, by a hash: it settles nearly every
 /// place that a mask lets pass, without a branch that the processor would guess wrong.
