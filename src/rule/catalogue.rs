@@ -20,17 +20,20 @@ their own.
 
 ";
 
+/// Something that can be done with what a rule finds.
+type Has = fn(&Declared) -> bool;
+
 /// The table of a rule set, in Markdown.
 pub fn catalogue(rules: &RuleSet) -> String {
     let all: Vec<Declared> = rules.kinds().iter().filter_map(|k| rules.declared(&k.id)).collect();
-    let count = |has: fn(&Declared) -> bool| {
+    let count = |has: Has| {
         let providers: BTreeSet<&str> =
             all.iter().filter(|d| has(d)).map(|d| d.provider.id.as_str()).collect();
         (all.iter().filter(|d| has(d)).count(), providers.len())
     };
     let mut out = HEAD.to_owned();
     out.push_str("| | Rules | Providers |\n|---|---:|---:|\n");
-    let rows: [(&str, fn(&Declared) -> bool); 5] = [
+    let rows: [(&str, Has); 5] = [
         ("detect", |_| true),
         ("checksum", |d| d.rule.checksum.is_some()),
         ("verify", |d| d.rule.verify.is_some()),
