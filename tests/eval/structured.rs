@@ -94,7 +94,7 @@ fn kinds(rules: &RuleSet) -> Vec<Kind> {
             }
             let group = match kind.analysis.gate {
                 _ if kind.block => "block",
-                Gate::Partner { .. } => "paired",
+                Gate::Partner => "paired",
                 _ if kind.context.is_some() => "named",
                 _ if alone(&rule) => "shaped",
                 _ => "form",
