@@ -24,6 +24,8 @@ mod reach;
 mod revoke;
 #[path = "cli/rotate.rs"]
 mod rotate;
+#[path = "cli/router.rs"]
+mod router;
 #[path = "wire/server.rs"]
 #[allow(dead_code, reason = "most of it serves the tests of the transport")]
 mod server;
@@ -34,6 +36,9 @@ mod token;
 mod usage;
 #[path = "cli/verify.rs"]
 mod verify;
+#[cfg(unix)]
+#[path = "cli/watch.rs"]
+mod watch;
 
 use std::fs;
 use std::io::Write;

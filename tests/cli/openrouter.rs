@@ -1,122 +1,25 @@
-//! A key that calls make, from a scan's finding to its death, as processes: a stateful double stands in for OpenRouter,
-//! written from its documentation.
+//! A key that calls make, from a scan's finding to its death, as processes.
 
-use super::server::{Server, authority};
-use super::{Folder, Output, example};
+use super::router::{Router, admin, value};
+use super::server::authority;
+use super::{Folder, Output};
 use keywheel::model::FingerprintKey;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A key as OpenRouter keeps it.
-#[derive(Clone)]
-struct Row {
-    hash: String,
-    name: String,
-    value: String,
-    disabled: bool,
-}
-
-impl Row {
-    fn json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "hash": self.hash, "name": self.name, "label": format!("{}...", &self.value[..12]),
-            "disabled": self.disabled, "limit": 5, "limit_reset": "monthly", "include_byok_in_limit": false,
-            "usage": 1.5, "created_at": "2026-01-01T00:00:00Z", "last_used_at": null,
-        })
-    }
-}
-
-/// The value of a key: the first one is what a scan takes for a key of OpenRouter.
-fn value(n: u8) -> String {
-    if n == 1 {
-        return String::from_utf8(example("openrouter.toml", "openrouter-api-key", 0).value).unwrap();
-    }
-    format!("sk-or-{}-{}", "v1", format!("{n:02x}9a3c5e7b1d2f4068").repeat(4).split_at(64).0)
-}
-
-fn admin() -> String {
-    format!("management-{}", "7d".repeat(12))
-}
-
-fn reply(status: &str, body: &serde_json::Value) -> Option<String> {
-    let body = body.to_string();
-    Some(format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    ))
-}
-
-fn refused(status: &str, code: u16, words: &str) -> Option<String> {
-    reply(status, &serde_json::json!({ "error": { "message": words, "code": code } }))
-}
-
-fn answer(rows: &mut Vec<Row>, request: &str) -> Option<String> {
-    let (head, body) = request.split_once("\r\n\r\n").unwrap();
-    let mut words = head.split(' ');
-    let (method, target) = (words.next().unwrap(), words.next().unwrap());
-    let bearer = head
-        .lines()
-        .find_map(|l| l.strip_prefix("authorization: Bearer ").or(l.strip_prefix("Authorization: Bearer ")));
-    let bearer = bearer.unwrap_or_default().to_owned();
-    if target == "/api/v1/key" {
-        return match rows.iter().find(|row| row.value == bearer && !row.disabled) {
-            Some(row) => reply("200 OK", &serde_json::json!({ "data": row.json() })),
-            None => refused("401 Unauthorized", 401, "User not found."),
-        };
-    }
-    if bearer != admin() {
-        return refused("401 Unauthorized", 401, "Missing Authentication header");
-    }
-    let hash = target.strip_prefix("/api/v1/keys/").map(str::to_owned);
-    let at = hash.as_ref().and_then(|hash| rows.iter().position(|row| row.hash == *hash));
-    match (method, hash, at) {
-        ("GET", None, _) if target.contains("offset=") => reply("200 OK", &serde_json::json!({ "data": [] })),
-        ("GET", None, _) => {
-            let list: Vec<_> = rows.iter().map(Row::json).collect();
-            reply("200 OK", &serde_json::json!({ "data": list }))
-        }
-        ("POST", None, _) => {
-            let asked: serde_json::Value = serde_json::from_str(body).unwrap();
-            assert_eq!(asked["limit"], 5, "the new key gets the old one's limit");
-            let n = u8::try_from(rows.len()).unwrap() + 40;
-            let name = asked["name"].as_str().unwrap().to_owned();
-            let row = Row { hash: format!("hash{n}"), name, value: value(n), disabled: false };
-            rows.push(row.clone());
-            reply("201 Created", &serde_json::json!({ "data": row.json(), "key": row.value }))
-        }
-        ("GET", Some(_), Some(at)) => reply("200 OK", &serde_json::json!({ "data": rows[at].json() })),
-        ("PATCH", Some(_), Some(at)) => {
-            rows[at].disabled = body.contains("true");
-            reply("200 OK", &serde_json::json!({ "data": rows[at].json() }))
-        }
-        ("DELETE", Some(_), Some(at)) => {
-            rows.remove(at);
-            reply("200 OK", &serde_json::json!({ "deleted": true }))
-        }
-        _ => refused("404 Not Found", 404, "API key not found"),
-    }
-}
-
-struct Shop {
-    folder: Folder,
-    rows: Arc<Mutex<Vec<Row>>>,
-    server: Server,
+/// A service whose key lies in a file, and the organisation's policy.
+pub(crate) struct Shop {
+    pub(crate) folder: Folder,
+    pub(crate) router: Router,
 }
 
 impl Shop {
-    fn new(settings: &str) -> Shop {
-        let old = Row { hash: "hash1".into(), name: "shop".into(), value: value(1), disabled: false };
-        let rows = Arc::new(Mutex::new(vec![old]));
-        let kept = Arc::clone(&rows);
-        let server =
-            Server::standing_in("openrouter.ai", move |request| answer(&mut kept.lock().unwrap(), request));
+    pub(crate) fn new(settings: &str) -> Shop {
+        let router = Router::new(1);
         let folder = Folder::new();
         folder.put("roots.pem", authority());
-        let connect = format!("connect = \"{}\"", server.address);
-        folder
-            .put("org.toml", format!("[endpoint.openrouter]\nbase = \"https://openrouter.ai\"\n{connect}\n"));
+        folder.put("org.toml", router.endpoint());
         folder.put("app/.env", format!("OPENROUTER_API_KEY={}\n", value(1)));
         let print = FingerprintKey::default().fingerprint(value(1).as_bytes());
         let path = fs::canonicalize(folder.0.join("app")).unwrap().join(".env");
@@ -133,16 +36,28 @@ impl Shop {
                 path.display()
             ),
         );
-        Shop { folder, rows, server }
+        Shop { folder, router }
     }
 
     fn path(&self) -> PathBuf {
         self.folder.0.join("app/.env")
     }
 
-    fn rotate(&self, args: &[&str]) -> Output {
+    /// Changes the policy.
+    pub(crate) fn edit(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.folder.0.join("policy.toml")).unwrap();
+        assert!(text.contains(from), "{text}");
+        self.folder.put("policy.toml", text.replace(from, to));
+    }
+
+    pub(crate) fn rotate(&self, args: &[&str]) -> Output {
+        self.rotate_with(&[], args)
+    }
+
+    pub(crate) fn rotate_with(&self, vars: &[(&str, &str)], args: &[&str]) -> Output {
         // Only what asks providers takes the organisation's file.
-        let asks: &[&str] = if args[0] == "status" { &[] } else { &["--org-config", "org.toml"] };
+        let asks: &[&str] =
+            if ["status", "alerts"].contains(&args[0]) { &[] } else { &["--org-config", "org.toml"] };
         let mut command = self.folder.command(&[&["rotate"][..], args, asks].concat());
         command
             .env("SSL_CERT_FILE", "roots.pem")
@@ -150,7 +65,8 @@ impl Shop {
             .env("KEYWHEEL_STATE", "state")
             .env("KEYWHEEL_MASTER_KEY", "env:MASTER")
             .env("MASTER", "0f".repeat(32))
-            .env("OR_ADMIN", admin());
+            .env("OR_ADMIN", admin())
+            .envs(vars.iter().copied());
         let out = Output::of(command.output().unwrap());
         self.nothing_is_shown(&out);
         out
@@ -170,10 +86,6 @@ impl Shop {
             );
         }
     }
-
-    fn hashes(&self) -> Vec<String> {
-        self.rows.lock().unwrap().iter().map(|row| row.hash.clone()).collect()
-    }
 }
 
 #[test]
@@ -185,18 +97,18 @@ fn a_due_key_is_turned_over_by_one_pass_and_not_twice() {
     {
         assert!(plan.out.contains(told), "{told}: {plan:#?}");
     }
-    assert!(shop.server.heard().is_empty(), "a plan calls nobody");
+    assert!(shop.router.server.heard().is_empty(), "a plan calls nobody");
     let out = shop.rotate(&["run"]).gives(0, "done; generation 2");
     assert_eq!(
         fs::read_to_string(shop.path()).unwrap(),
         format!("OPENROUTER_API_KEY={}\n", value(41)),
         "{out:#?}"
     );
-    assert_eq!(shop.hashes(), ["hash41"]);
-    let changes = |shop: &Shop| shop.server.heard().iter().filter(|r| !r.starts_with("GET ")).count();
-    assert_eq!(changes(&shop), 3, "made, switched off, deleted: one call each");
+    assert_eq!(shop.router.hashes(), ["hash41"]);
+    let changes = || shop.router.server.heard().iter().filter(|r| !r.starts_with("GET ")).count();
+    assert_eq!(changes(), 3, "made, switched off, deleted: one call each");
     shop.rotate(&["run"]).gives(0, "");
-    assert_eq!(changes(&shop), 3);
+    assert_eq!(changes(), 3);
     // The journal knows the new key's id, so the next plan needs no word of the policy.
     let plan = shop.rotate(&["plan", "--lineage", "web/shop/openrouter"]).gives(0, "");
     assert!(plan.out.contains("old key: hash41") && plan.out.contains("generation 3"), "{plan:#?}");
@@ -215,10 +127,10 @@ fn from_a_finding_to_the_old_keys_death_without_a_person() {
     let took = since.elapsed();
     println!(
         "from the finding to the old key's death, export included: {took:?}, {} calls",
-        shop.server.heard().len()
+        shop.router.server.heard().len()
     );
-    assert_eq!(shop.hashes(), ["hash41"], "{out:#?}");
-    let heard = shop.server.heard();
+    assert_eq!(shop.router.hashes(), ["hash41"], "{out:#?}");
+    let heard = shop.router.server.heard();
     let place =
         |text: &str| heard.iter().position(|r| r.starts_with(text)).unwrap_or_else(|| panic!("{text}"));
     let exported = heard.iter().rposition(|r| r.starts_with("GET /api/v1/keys/hash1 ")).unwrap();
@@ -245,8 +157,8 @@ fn a_refusal_waits_for_a_person_and_stops_others_at_the_provider() {
     let wrong = format!("file:{}", fs::canonicalize(shop.folder.0.join("wrong")).unwrap().display());
     shop.folder.put("policy.toml", text.replace("env:OR_ADMIN", &wrong));
     shop.rotate(&["run"]).gives(1, "mend the administrator's access, then retry or abort");
-    assert_eq!(shop.hashes(), ["hash1"]);
+    assert_eq!(shop.router.hashes(), ["hash1"]);
     shop.folder.put("policy.toml", &text);
     shop.rotate(&["resume", "--lineage", "web/shop/openrouter"]).gives(0, "done; generation 2");
-    assert_eq!(shop.hashes(), ["hash41"]);
+    assert_eq!(shop.router.hashes(), ["hash41"]);
 }
