@@ -4,6 +4,9 @@
 #[cfg(target_os = "linux")]
 #[path = "cli/crowd.rs"]
 mod crowd;
+#[cfg(unix)]
+#[path = "cli/demonstration.rs"]
+mod demonstration;
 #[path = "cli/github.rs"]
 mod github;
 #[cfg(unix)]
@@ -39,6 +42,10 @@ mod verify;
 #[cfg(unix)]
 #[path = "cli/watch.rs"]
 mod watch;
+#[cfg(unix)]
+#[path = "stores/wire.rs"]
+#[allow(dead_code, reason = "most of it serves the tests of stores")]
+mod wire;
 
 use std::fs;
 use std::io::Write;
