@@ -2,6 +2,7 @@
 
 use super::args::Selection;
 use super::reporting::Reporting;
+use super::rotate::ProposalArgs;
 use super::session::Pass;
 use super::settings::Settings;
 use super::verify::{Caller, VerifyArgs};
@@ -23,6 +24,8 @@ pub(crate) struct ScanArgs {
     pub(crate) what: What,
     #[command(flatten)]
     pub(crate) verify: VerifyArgs,
+    #[command(flatten)]
+    proposals: ProposalArgs,
     #[command(flatten)]
     reporting: Reporting,
     /// Tell on standard error what came near and what dropped it
@@ -86,6 +89,7 @@ fn report(args: &ScanArgs, caller: Caller, scan: impl FnOnce(Settings) -> Result
         category: "",
     };
     args.reporting.write(&targets, report)?;
+    args.proposals.tell(&outcome.findings, caller);
     Ok(args.reporting.code(pass.signal, gate))
 }
 

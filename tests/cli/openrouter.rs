@@ -162,3 +162,50 @@ fn a_refusal_waits_for_a_person_and_stops_others_at_the_provider() {
     shop.rotate(&["resume", "--lineage", "web/shop/openrouter"]).gives(0, "done; generation 2");
     assert_eq!(shop.router.hashes(), ["hash41"]);
 }
+
+#[test]
+fn a_scan_goes_on_to_the_plan_of_what_it_proved() {
+    let shop = Shop::new("");
+    shop.folder.put("tree/a.env", format!("OPENROUTER_API_KEY={}\n", value(1)));
+    let scan = |more: &[&str], vars: &[(&str, &str)]| {
+        let args = ["scan", "tree", "--verify-cache", "none", "--org-config", "org.toml"];
+        let mut command = shop.folder.command(&[&args[..], more].concat());
+        let out = Output::of(
+            command.env("SSL_CERT_FILE", "roots.pem").envs(vars.iter().copied()).output().unwrap(),
+        );
+        shop.nothing_is_shown(&out);
+        out
+    };
+    let proved = ["--verify", "--policy", "policy.toml"];
+    let told = "web/shop/openrouter: emergency rotation to generation 2";
+    let out = scan(&proved, &[]).gives(1, told);
+    assert!(out.err.contains("* make a new key") && out.err.contains("rotate apply --report"), "{out:#?}");
+    assert!(!out.out.contains("emergency rotation"), "the report is a report: {out:#?}");
+    scan(&["--verify"], &[("KEYWHEEL_POLICY", "policy.toml")]).gives(1, told);
+    // In a job it stands in the summary.
+    let job = [("GITHUB_STEP_SUMMARY", "summary.md"), ("GITHUB_EVENT_NAME", "push")];
+    let out = scan(&proved, &job).gives(1, "");
+    let summary = fs::read_to_string(shop.folder.0.join("summary.md")).unwrap();
+    assert!(summary.contains("### `web/shop/openrouter`: emergency rotation"), "{summary}");
+    assert!(!out.err.contains("emergency rotation"), "{out:#?}");
+    // Nothing follows from what is not proved, and nothing is said where anybody could propose.
+    let nothing = |out: Output| {
+        let out = out.gives(1, "");
+        assert!(!out.err.contains("generation 2") && !out.out.contains("generation 2"), "{out:#?}");
+        assert_eq!(fs::read_to_string(shop.folder.0.join("summary.md")).unwrap(), summary);
+        out
+    };
+    nothing(scan(&["--policy", "policy.toml"], &[]));
+    for event in ["pull_request", "pull_request_target", "issue_comment"] {
+        let out = nothing(scan(&proved, &[job[0], ("GITHUB_EVENT_NAME", event)]));
+        assert!(out.err.contains("no plans of rotation: this job runs for a proposed change"), "{out:#?}");
+    }
+    // A policy that cannot be read costs no finding.
+    let out = nothing(scan(&["--verify", "--policy", "none.toml"], &[]));
+    assert!(out.err.contains("no plans of rotation: cannot read `none.toml`"), "{out:#?}");
+    // A value that no lineage lists: why there is no plan, and whom to ask.
+    let print = FingerprintKey::default().fingerprint(value(1).as_bytes());
+    shop.edit(&format!("fingerprints = ['{print}']\n"), "");
+    shop.edit("[team.web]\n", "[team.web]\npaths = ['**']\n");
+    nothing(scan(&proved, &[])).gives(1, "no plan: ");
+}

@@ -350,3 +350,39 @@ fn gitlab_gets_its_own_report() {
     run(&lab, &args, &unknown).gives(2, "GIT_DEPTH: 0");
     run(&lab, &args, &[]).gives(2, "CI_PIPELINE_SOURCE is not set");
 }
+
+#[test]
+fn plans_of_rotation_are_for_the_repository_s_own_changes() {
+    let lab = Lab::with_commits(&["one"]);
+    let base = lab.git("a", &["rev-parse", "HEAD"]);
+    let head = commit(&lab, "two", &[("a.py", &format!("token = '{}'\n", key(0)))]);
+    let provider = crate::provider::Github::new(key(0), key(1));
+    lab.put("org.toml", provider.file(""));
+    let print = keywheel::model::FingerprintKey::default().fingerprint(key(0).as_bytes());
+    let policy = lab.put(
+        "policy.toml",
+        format!(
+            "version = 1\n[default]\nowners = ['ann']\n[team.web]\n[store.env]\nkind = 'file'\n[[key]]\n\
+             id = 'web/github'\nteam = 'web'\nservice = 's'\nenvironment = 'staging'\nprovider = 'github'\n\
+             rule = 'github-pat-classic'\naccount = 'a'\nfingerprints = ['{print}']\n\
+             stores = [{{ store = 'env', path = '/srv/.env', field = 'T' }}]\n"
+        ),
+    );
+    let ask = ["--verify", "--verify-cache", "none", "--org-config", "../org.toml", "--policy"];
+    let ask = [&ask[..], &[policy.to_str().unwrap()]].concat();
+    let of = |from: &str| {
+        let mut payload = pull(&base, &head);
+        payload["pull_request"]["base"]["repo"]["full_name"] = "acme/shop".into();
+        payload["pull_request"]["head"]["repo"]["full_name"] = from.into();
+        github(&lab, "pull_request", &payload, &head, &ask).gives(1, "a.py")
+    };
+    let own = of("acme/shop");
+    assert!(own.summary.contains("### `web/github`: emergency rotation to generation 2"), "{}", own.summary);
+    assert_eq!((own.output("active-findings"), provider.asked().contains(&key(0))), ("1", true));
+    let asked = provider.asked().len();
+    let fork = of("stranger/shop");
+    for told in ["Rotation", "web/github", "no plan"] {
+        assert!(!format!("{}{}{}", fork.summary, fork.out, fork.err).contains(told), "{told}: {fork:#?}");
+    }
+    assert_eq!((fork.output("active-findings"), provider.asked().len()), ("0", asked), "nobody is asked");
+}

@@ -15,6 +15,8 @@ mod index;
 mod made;
 mod oracle;
 mod packs;
+#[path = "../cli/github.rs"]
+mod provider;
 mod push;
 mod range;
 mod receive;

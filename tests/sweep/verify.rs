@@ -100,3 +100,28 @@ fn only_whoever_runs_it_and_the_organisation_can_switch_it_on() {
     assert_eq!(checks(&lab.sweep(&["--org-config", "on.toml"]).gives(0).json), (2, 0));
     assert!(lab.sweep(&["--org-config", "on.toml", "--verify=false"]).gives(0).json["checks"].is_null());
 }
+
+#[test]
+fn a_sweep_goes_on_to_the_plan_of_what_it_proved() {
+    let (lab, _github) = lab();
+    let print = keywheel::model::FingerprintKey::default().fingerprint(key(1).as_bytes());
+    let policy = |print: &str| {
+        format!(
+            "version = 1\n[default]\nowners = ['ann']\n[team.web]\npaths = ['a.py']\n[store.env]\nkind = 'file'\n\
+             [[key]]\nid = 'web/github'\nteam = 'web'\nservice = 's'\nenvironment = 'staging'\nprovider = 'github'\n\
+             rule = 'github-pat-classic'\naccount = 'a'\nfingerprints = ['{print}']\n\
+             stores = [{{ store = 'env', path = '/srv/.env', field = 'T' }}]\n"
+        )
+    };
+    lab.put("policy.toml", policy(print.as_str()));
+    let swept = lab.sweep(&[&ASK[..], &["--policy", "policy.toml"]].concat());
+    assert!(swept.told.contains("web/github: emergency rotation to generation 2"), "{}", swept.told);
+    assert!(!swept.told.contains(&key(1)));
+    // The other finding does not work, and nothing follows from it.
+    assert_eq!(swept.told.matches("generation 2").count(), 1, "{}", swept.told);
+    let other = keywheel::model::FingerprintKey::default().fingerprint(key(3).as_bytes());
+    lab.put("policy.toml", policy(other.as_str()));
+    let swept = lab.sweep(&[&ASK[..], &["--policy", "policy.toml"]].concat());
+    let told = "no plan: no lineage of the inventory has it; the nearest to ask: web (a path of team web)";
+    assert!(swept.told.contains(told), "{}", swept.told);
+}

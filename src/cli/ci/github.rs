@@ -5,7 +5,7 @@ use super::event::{Event, Wish, choose};
 use super::pass::{self, Done};
 use super::plan::{Choice, Plan};
 use super::{code_of, runner};
-use crate::cli::rotate::proposals;
+use crate::cli::rotate::{Shape, proposals};
 use crate::cli::{code, output, usage};
 use anyhow::Result;
 use keywheel::report::{self, Report, workflow_command};
@@ -126,7 +126,7 @@ fn summarise(done: &Done, report: &Report<'_>, policy: Option<&Path>) -> Result<
             text.extend(format!("- `{line}`\n").bytes());
         }
     }
-    match policy.map(|policy| proposals(policy, report.findings)).transpose() {
+    match policy.map(|policy| proposals(policy, report.findings, Shape::Markdown)).transpose() {
         Ok(plans) => text.extend(plans.unwrap_or_default().bytes()),
         // What was found counts for more than what could be done about it.
         Err(error) => output::tell(&format!("no plans of rotation: {error:#}")),

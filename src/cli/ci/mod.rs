@@ -18,6 +18,7 @@ use super::{Usage, code, output, usage};
 use anyhow::{Error, Result};
 use args::Server;
 use keywheel::source::git::GitError;
+use std::path::Path;
 
 pub(crate) use args::CiArgs;
 
@@ -33,6 +34,11 @@ pub(crate) fn run(args: &CiArgs) -> Result<u8> {
         }
         other => other,
     }
+}
+
+/// Appends to a job's summary, or appends `short` where it would grow too large.
+pub(crate) fn add_to_summary(path: &Path, text: &str, short: &str) -> Result<()> {
+    runner::summarise(path, text.as_bytes(), short)
 }
 
 /// A repository that cannot be read is no fault of the command line, and no clean one.

@@ -17,7 +17,7 @@ mod subject;
 mod words;
 mod world;
 
-pub(crate) use proposals::proposals;
+pub(crate) use proposals::{ProposalArgs, Shape, proposals};
 
 use super::{code, output};
 use anyhow::Result;

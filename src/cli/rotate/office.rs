@@ -133,9 +133,20 @@ pub(super) fn in_ci() -> bool {
 
 /// Refuses wherever a change is only proposed: its author could choose what is done with keys.
 fn not_proposed() -> Result<()> {
+    if is_proposed() {
+        return Err(usage(
+            "this job runs for a proposed change, whose author could choose what is done with keys: nothing is rotated \
+             here; `keywheel rotate plan` may be looked at",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether this job runs for a change that is only proposed.
+pub(super) fn is_proposed() -> bool {
     let text = |name: &str| env::var(name).unwrap_or_default();
     let event = text("GITHUB_EVENT_NAME");
-    let proposed = event.starts_with("pull_request")
+    event.starts_with("pull_request")
         || event.starts_with("issue_comment")
         || event == "merge_group"
         || text("GITHUB_REF").starts_with("refs/pull/")
@@ -151,12 +162,5 @@ fn not_proposed() -> Result<()> {
         .any(set)
         || ["BUILDKITE_PULL_REQUEST", "TRAVIS_PULL_REQUEST", "SYSTEM_PULLREQUEST_PULLREQUESTID"]
             .into_iter()
-            .any(set);
-    if proposed {
-        return Err(usage(
-            "this job runs for a proposed change, whose author could choose what is done with keys: nothing is rotated \
-             here; `keywheel rotate plan` may be looked at",
-        ));
-    }
-    Ok(())
+            .any(set)
 }

@@ -1,35 +1,101 @@
 //! What a scan's proved keys lead to: for each the plan, or why there is none. Nothing is written and nobody is called.
 
-use super::desk;
+use super::{desk, office};
+use crate::cli::ci::add_to_summary;
 use crate::cli::organisation::{Organisation, OrganisationArgs};
+use crate::cli::output;
+use crate::cli::verify::Caller;
 use anyhow::Result;
-use keywheel::model::{Finding, Fingerprint};
-use keywheel::rotate::inventory::Key;
+use clap::Args;
+use keywheel::model::Finding;
+use keywheel::rotate::inventory::{Key, nearest};
 use keywheel::rotate::machine::Kind;
+use std::env;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Markdown for a job summary; empty if nothing was proved to work.
-pub(crate) fn proposals(policy: &Path, findings: &[Finding]) -> Result<String> {
+/// Whether a scan goes on to what follows from it.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ProposalArgs {
+    /// The organisation's policy: for each key that is proved to work it is said how it would be rotated, or why there is
+    /// no plan: in the job's summary, or else on standard error. Takes --verify; never for a proposed change
+    #[arg(long, value_name = "FILE", env = "KEYWHEEL_POLICY")]
+    policy: Option<PathBuf>,
+}
+
+/// How proposals are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// For a job's summary.
+    Markdown,
+    /// For a terminal or a log.
+    Text,
+}
+
+impl ProposalArgs {
+    /// Says what follows. What was found counts for more than what could be done about it, so nothing here ends a run.
+    pub(crate) fn tell(&self, findings: &[Finding], caller: Caller) {
+        let Some(policy) = self.policy.as_deref().filter(|p| !p.as_os_str().is_empty()) else { return };
+        // Whoever pushes to a server need not know the organisation's policy.
+        if caller != Caller::Person || !findings.iter().any(|f| f.validity.is_active()) {
+            return;
+        }
+        if let Err(error) = told(policy, findings) {
+            output::tell(&format!("no plans of rotation: {error:#}"));
+        }
+    }
+}
+
+fn told(policy: &Path, findings: &[Finding]) -> Result<()> {
+    if office::is_proposed() {
+        anyhow::bail!(
+            "this job runs for a proposed change, and a scan cannot tell whose; `keywheel ci github` can, and gives plans \
+             for changes of the repository's own"
+        );
+    }
+    let summary = env::var_os("GITHUB_STEP_SUMMARY").filter(|v| !v.is_empty()).map(PathBuf::from);
+    match summary {
+        Some(path) => add_to_summary(
+            &path,
+            &proposals(policy, findings, Shape::Markdown)?,
+            "\n## Rotation\n\nThe plans are too long for this summary; `keywheel rotate plan` prints them.\n",
+        ),
+        None => {
+            let text = proposals(policy, findings, Shape::Text)?;
+            text.lines().for_each(output::tell);
+            Ok(())
+        }
+    }
+}
+
+/// What follows from the findings that were proved to work; empty if none was.
+pub(crate) fn proposals(policy: &Path, findings: &[Finding], shape: Shape) -> Result<String> {
     let active: Vec<&Finding> = findings.iter().filter(|f| f.validity.is_active()).collect();
     if active.is_empty() {
         return Ok(String::new());
     }
     let organisation = Organisation::new(&OrganisationArgs::of(policy))?;
-    let mut out = String::from("\n## Rotation\n\n");
+    let markdown = shape == Shape::Markdown;
+    let mut out = if markdown { String::from("\n## Rotation\n\n") } else { String::new() };
     for finding in active {
-        match lineage(&organisation, &finding.fingerprint) {
+        let print = &finding.fingerprint;
+        match lineage(&organisation, finding) {
             Ok(key) => {
                 let plan = desk::plan(&organisation, None, key.id.as_str(), Kind::Emergency)?;
-                out.push_str(&plan.markdown());
-                let _ = writeln!(
-                    out,
-                    "\nA trusted job carries it out: `keywheel rotate apply --report REPORT --fingerprint {}`\n",
-                    finding.fingerprint
-                );
+                let apply = format!("keywheel rotate apply --report REPORT --fingerprint {print}");
+                if markdown {
+                    out.push_str(&plan.markdown());
+                    let _ = writeln!(out, "\nA trusted job carries it out: `{apply}`\n");
+                } else {
+                    out.push_str(&plan.text());
+                    let _ = writeln!(out, "  to carry it out: {apply}");
+                }
+            }
+            Err(why) if markdown => {
+                let _ = writeln!(out, "- `{print}` ({}): no plan: {why}", finding.rule.id);
             }
             Err(why) => {
-                let _ = writeln!(out, "- `{}` ({}): no plan: {why}", finding.fingerprint, finding.rule.id);
+                let _ = writeln!(out, "{print} ({}): no plan: {}", finding.rule.id, why.replace('`', ""));
             }
         }
     }
@@ -37,17 +103,26 @@ pub(crate) fn proposals(policy: &Path, findings: &[Finding]) -> Result<String> {
 }
 
 /// The lineage whose current value it is, or why there is none.
-fn lineage<'o>(organisation: &'o Organisation, print: &Fingerprint) -> Result<&'o Key, String> {
+fn lineage<'o>(organisation: &'o Organisation, finding: &Finding) -> Result<&'o Key, String> {
+    let print = &finding.fingerprint;
     let keys = &organisation.policy.file.key;
     let known: Vec<&Key> = keys.iter().filter(|key| key.fingerprints.contains(print)).collect();
+    let mut prints = keys.iter().flat_map(|key| &key.fingerprints).peekable();
     match known[..] {
         [key] if key.fingerprints.first() == Some(print) => Ok(key),
         [key] => Err(format!("it is a former value of `{}`; `keywheel rotate revoke` ends it", key.id)),
-        [] if keys.iter().flat_map(|key| &key.fingerprints).all(|f| f.key_id() != print.key_id()) => {
+        [] if prints.peek().is_some() && prints.all(|f| f.key_id() != print.key_id()) => {
             Err("the inventory's fingerprints were made with another key than this scan's".to_owned())
         }
-        [] => Err("no lineage of the inventory has it; `keywheel inventory check` names the nearest owner"
-            .to_owned()),
+        [] => {
+            let paths: Vec<String> = finding.occurrences.iter().map(|o| o.provenance.path.text()).collect();
+            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+            let nearest = nearest(&organisation.policy, &paths, None).map_or_else(
+                || "nobody answers for its place".to_owned(),
+                |n| format!("the nearest to ask: {} ({})", n.owners.join(", "), n.because),
+            );
+            Err(format!("no lineage of the inventory has it; {nearest}"))
+        }
         _ => Err("several lineages have this value".to_owned()),
     }
 }
@@ -74,7 +149,7 @@ mod tests {
         let print = |value: &str| finding(value, false).fingerprint.to_string();
         let path = std::env::temp_dir().join(format!("keywheel-proposals-{}.toml", std::process::id()));
         let text = format!(
-            "version = 1\n[team.web]\n[store.env]\nkind = 'file'\n[[key]]\nid = 'shop/github'\nteam = 'web'\nservice = 's'\n\
+            "version = 1\n[team.web]\npaths = ['shop/**']\n[store.env]\nkind = 'file'\n[[key]]\nid = 'shop/github'\nteam = 'web'\nservice = 's'\n\
              environment = 'staging'\nprovider = 'github'\nrule = 'github-pat-classic'\naccount = 'a'\nowner = 'ann'\n\
              fingerprints = ['{}', '{}']\nstores = [{{ store = 'env', path = '/srv/.env', field = 'T' }}]\n",
             print("now"),
@@ -83,7 +158,7 @@ mod tests {
         std::fs::write(&path, text).expect("because the folder can be written");
         let told = |values: &[(&str, bool)]| {
             let list: Vec<_> = values.iter().map(|(value, active)| finding(value, *active)).collect();
-            proposals(&path, &list).map_err(|e| e.to_string())
+            proposals(&path, &list, Shape::Markdown).map_err(|e| e.to_string())
         };
         assert_eq!(told(&[("now", false)]), Ok(String::new()), "nothing is proposed for what is not proved");
         let text = told(&[("now", true), ("before", true), ("other", true)]).unwrap_or_default();

@@ -4,6 +4,7 @@ mod repository;
 
 use super::args::Selection;
 use super::reporting::Reporting;
+use super::rotate::ProposalArgs;
 use super::settings::Settings;
 use super::verify::{self, Caller, VerifyArgs};
 use super::{gate, output, random, signal, usage};
@@ -32,6 +33,8 @@ pub(crate) struct SweepArgs {
     storage_root: Option<PathBuf>,
     #[command(flatten)]
     verify: VerifyArgs,
+    #[command(flatten)]
+    proposals: ProposalArgs,
     #[command(flatten)]
     reporting: Reporting,
 }
@@ -91,6 +94,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<u8> {
         category: "",
     };
     args.reporting.write(&targets, report)?;
+    args.proposals.tell(&outcome.findings, Caller::Person);
     // Only now: whatever ends the process before, the same is told again.
     if caught.is_none() {
         let finished: Vec<Finished<'_>> = done.iter_mut().filter_map(Done::finished).collect();

@@ -191,7 +191,7 @@ pub fn match_report<'a>(
                 provider: seen.provider.clone(),
                 active,
                 spots: spots.clone(),
-                nearest: nearest(policy, spots, owners),
+                nearest: nearest(policy, &spots.iter().map(|s| s.path.as_str()).collect::<Vec<_>>(), owners),
             }),
         }
     }
@@ -201,20 +201,21 @@ pub fn match_report<'a>(
     Ok(matched)
 }
 
-/// The first place that somebody answers for, by CODEOWNERS, or by the paths of the policy's teams.
-fn nearest(policy: &Policy, spots: &[Spot], owners: Option<&CodeOwners>) -> Option<Nearest> {
-    let by_file = |spot: &Spot| {
-        let found = owners?.of(&spot.path)?;
+/// Who answers for the first of these places that anybody answers for, by CODEOWNERS, or by the paths of the policy's
+/// teams.
+pub fn nearest(policy: &Policy, paths: &[&str], owners: Option<&CodeOwners>) -> Option<Nearest> {
+    let by_file = |path: &&str| {
+        let found = owners?.of(path)?;
         Some(Nearest { owners: found.names, because: format!("CODEOWNERS line {}", found.line) })
     };
-    let by_team = |spot: &Spot| {
-        let fits = |glob: &globset::Glob| glob.compile_matcher().is_match(&spot.path);
+    let by_team = |path: &&str| {
+        let fits = |glob: &globset::Glob| glob.compile_matcher().is_match(path);
         let (name, team) = policy.file.team.iter().find(|(_, team)| team.paths.iter().any(fits))?;
         let said = team.policy.owners.iter().flatten().map(ToString::to_string).collect::<Vec<_>>();
         let owners = if said.is_empty() { vec![name.to_string()] } else { said };
         Some(Nearest { owners, because: format!("a path of team {name}") })
     };
-    spots.iter().find_map(by_file).or_else(|| spots.iter().find_map(by_team))
+    paths.iter().find_map(by_file).or_else(|| paths.iter().find_map(by_team))
 }
 
 fn fingerprint<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Fingerprint, D::Error> {

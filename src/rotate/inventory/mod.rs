@@ -5,5 +5,5 @@ mod gaps;
 mod key;
 
 pub use codeowners::{CodeOwners, Owners};
-pub use gaps::{Gap, GapError, Hit, Matched, Nearest, ScanReport, Seen, Spot, match_report};
+pub use gaps::{Gap, GapError, Hit, Matched, Nearest, ScanReport, Seen, Spot, match_report, nearest};
 pub use key::{Consumer, Key, Target, When};
