@@ -16,3 +16,4 @@ mod rivals;
 #[path = "../wire/server.rs"]
 #[allow(dead_code)]
 mod server;
+mod stores;

@@ -88,7 +88,7 @@ impl Spec {
         }
     }
 
-    fn frozen(&self) -> Frozen {
+    pub(crate) fn frozen(&self) -> Frozen {
         let target = |name: &str, manner: Manner| Target {
             name: name.to_owned(),
             staged: manner == Manner::Staged,
@@ -179,7 +179,7 @@ fn clock(dir: &Path) -> Arc<ManualClock> {
     Arc::new(ManualClock::file(&dir.join("clock.json"), Moment(1_800_000_000_000)).unwrap())
 }
 
-fn provider(
+pub(crate) fn provider(
     dir: &Path,
     spec: &Spec,
     faults: Faults,

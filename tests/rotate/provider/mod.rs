@@ -172,6 +172,7 @@ fn an_answer_that_is_lost_is_unknown_and_a_pause_is_no_refusal() {
         (Fault::Broken, None),
         (Fault::Between, None),
         (Fault::Conflict, None),
+        (Fault::Denied, None),
         (Fault::Busy, Some(Refusal::Busy)),
     ] {
         let twist = Twist { faults: [(2, fault)].into(), ..Twist::default() };

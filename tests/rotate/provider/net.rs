@@ -103,11 +103,13 @@ pub(crate) enum Fault {
     Between,
     /// 409, in nobody's words.
     Conflict,
+    /// 403 from somebody between.
+    Denied,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Fault; 6] =
-        [Fault::Cut, Fault::Lost, Fault::Busy, Fault::Broken, Fault::Between, Fault::Conflict];
+    pub(crate) const ALL: [Fault; 7] =
+        [Fault::Cut, Fault::Lost, Fault::Busy, Fault::Broken, Fault::Between, Fault::Conflict, Fault::Denied];
 }
 
 /// Status and body.
@@ -170,6 +172,7 @@ fn serve(tls: &mut Tls, service: Service, state: &Mutex<State>, time: &Time) {
                     answer();
                     (502, "<html>Bad Gateway</html>".to_owned())
                 }
+                Some(Fault::Denied) => (403, "<html>Forbidden</html>".to_owned()),
                 Some(Fault::Conflict) => (409, "<html>Conflict</html>".to_owned()),
                 None => answer(),
             }

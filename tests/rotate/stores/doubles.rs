@@ -1,0 +1,235 @@
+//! Four stores behind HTTP as their documentation describes them, with their refusals.
+
+use base64ct::{Base64, Encoding};
+use crypto_box::SecretKey;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// A request as a store sees it.
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Value,
+}
+
+/// Status and body.
+pub(crate) type Answer = (u16, String);
+
+pub(crate) trait Service: Send {
+    /// Answers whoever has the right credential.
+    fn answer(&mut self, asked: &Asked) -> Answer;
+    /// Whether the request carries the right credential.
+    fn knows(&self, asked: &Asked) -> bool;
+    /// What readers get.
+    fn current(&self) -> String;
+    /// Its words for a version that is another one.
+    fn conflict(&self) -> Answer;
+    /// Its words for no room.
+    fn full(&self) -> Answer;
+}
+
+fn bearer(asked: &Asked) -> bool {
+    asked.headers.get("authorization").is_some_and(|v| v == "Bearer good")
+}
+
+/// The key-value engine, version 2: <https://openbao.org/api-docs/secret/kv/kv-v2/>
+pub(crate) struct Openbao {
+    pub(crate) version: u64,
+    pub(crate) fields: Value,
+}
+
+impl Service for Openbao {
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        if asked.method == "GET" {
+            let data = json!({"data": self.fields, "metadata": {"version": self.version}});
+            return (200, json!({ "data": data }).to_string());
+        }
+        if asked.body["options"]["cas"] != self.version {
+            return self.conflict();
+        }
+        self.version += 1;
+        self.fields = asked.body["data"].clone();
+        (200, json!({"data": {"version": self.version}}).to_string())
+    }
+
+    fn knows(&self, asked: &Asked) -> bool {
+        asked.headers.get("x-vault-token").is_some_and(|v| v == "good")
+    }
+
+    fn current(&self) -> String {
+        assert_eq!(self.fields["PORT"], "1", "the other fields stay");
+        self.fields["KEY"].as_str().unwrap().to_owned()
+    }
+
+    fn conflict(&self) -> Answer {
+        let why = "check-and-set parameter did not match the current version";
+        (400, json!({ "errors": [why] }).to_string())
+    }
+
+    fn full(&self) -> Answer {
+        (413, json!({"errors": ["request body too large"]}).to_string())
+    }
+}
+
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/>
+pub(crate) struct SecretsManager {
+    pub(crate) versions: Vec<(String, String)>,
+    pub(crate) current: String,
+    pub(crate) pending: String,
+}
+
+fn aws(name: &str) -> Answer {
+    (400, json!({"__type": name, "Message": "no"}).to_string())
+}
+
+impl Service for SecretsManager {
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        let body = &asked.body;
+        match asked.headers["x-amz-target"].as_str() {
+            "secretsmanager.GetSecretValue" => {
+                let id = if body["VersionStage"] == "AWSPENDING" { &self.pending } else { &self.current };
+                match self.versions.iter().find(|(own, _)| own == id) {
+                    Some((id, value)) => (200, json!({"VersionId": id, "SecretString": value}).to_string()),
+                    None => aws("ResourceNotFoundException"),
+                }
+            }
+            "secretsmanager.PutSecretValue" => {
+                let id = body["ClientRequestToken"].as_str().unwrap().to_owned();
+                let value = body["SecretString"].as_str().unwrap().to_owned();
+                match self.versions.iter().find(|(own, _)| *own == id) {
+                    Some((_, old)) if *old != value => return aws("ResourceExistsException"),
+                    Some(_) => {}
+                    None => self.versions.push((id.clone(), value)),
+                }
+                for stage in body["VersionStages"].as_array().unwrap() {
+                    match stage.as_str() {
+                        Some("AWSPENDING") => self.pending.clone_from(&id),
+                        _ => self.current.clone_from(&id),
+                    }
+                }
+                (200, json!({ "VersionId": id }).to_string())
+            }
+            "secretsmanager.UpdateSecretVersionStage" => {
+                if body["RemoveFromVersionId"] != self.current.as_str() {
+                    return aws("InvalidParameterException");
+                }
+                self.current = body["MoveToVersionId"].as_str().unwrap().to_owned();
+                (200, "{}".to_owned())
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    fn knows(&self, asked: &Asked) -> bool {
+        asked.headers["authorization"].contains("Credential=good/")
+    }
+
+    fn current(&self) -> String {
+        self.versions.iter().find(|(id, _)| *id == self.current).unwrap().1.clone()
+    }
+
+    fn conflict(&self) -> Answer {
+        aws("ResourceExistsException")
+    }
+
+    fn full(&self) -> Answer {
+        aws("LimitExceededException")
+    }
+}
+
+/// <https://docs.github.com/en/rest/actions/secrets>
+pub(crate) struct Actions {
+    pub(crate) key: SecretKey,
+    pub(crate) updated: u32,
+    pub(crate) value: String,
+}
+
+impl Service for Actions {
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        let name = asked.path.rsplit('/').next().unwrap();
+        match (asked.method.as_str(), name) {
+            ("GET", "public-key") => {
+                let key = Base64::encode_string(self.key.public_key().as_bytes());
+                (200, json!({"key_id": "568250167242549743", "key": key}).to_string())
+            }
+            ("GET", _) => {
+                let at = format!("2026-01-01T{:02}:{:02}:00Z", self.updated / 60, self.updated % 60);
+                (
+                    200,
+                    json!({"name": name, "created_at": "2020-01-01T00:00:00Z", "updated_at": at}).to_string(),
+                )
+            }
+            _ => {
+                let sealed = Base64::decode_vec(asked.body["encrypted_value"].as_str().unwrap()).unwrap();
+                self.value = String::from_utf8(self.key.unseal(&sealed).unwrap()).unwrap();
+                self.updated += 1;
+                (204, String::new())
+            }
+        }
+    }
+
+    fn knows(&self, asked: &Asked) -> bool {
+        bearer(asked)
+    }
+
+    fn current(&self) -> String {
+        self.value.clone()
+    }
+
+    fn conflict(&self) -> Answer {
+        (409, json!({"message": "Conflict"}).to_string())
+    }
+
+    fn full(&self) -> Answer {
+        (422, json!({"message": "Secrets limit reached"}).to_string())
+    }
+}
+
+/// <https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/secret-v1/>
+pub(crate) struct Kubernetes {
+    pub(crate) version: u64,
+    pub(crate) value: String,
+}
+
+impl Kubernetes {
+    fn secret(&self) -> String {
+        json!({"metadata": {"resourceVersion": self.version.to_string()},
+               "data": {"key": Base64::encode_string(self.value.as_bytes())}})
+        .to_string()
+    }
+}
+
+impl Service for Kubernetes {
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        if asked.method == "PATCH" {
+            if asked.body["metadata"]["resourceVersion"] != self.version.to_string().as_str() {
+                return self.conflict();
+            }
+            let coded = asked.body["data"]["key"].as_str().unwrap();
+            self.value = String::from_utf8(Base64::decode_vec(coded).unwrap()).unwrap();
+            self.version += 1;
+        }
+        (200, self.secret())
+    }
+
+    fn knows(&self, asked: &Asked) -> bool {
+        bearer(asked)
+    }
+
+    fn current(&self) -> String {
+        self.value.clone()
+    }
+
+    fn conflict(&self) -> Answer {
+        (409, json!({"kind": "Status", "reason": "Conflict", "code": 409}).to_string())
+    }
+
+    fn full(&self) -> Answer {
+        (
+            403,
+            json!({"kind": "Status", "reason": "Forbidden", "message": "exceeded quota", "code": 403})
+                .to_string(),
+        )
+    }
+}
