@@ -1,6 +1,8 @@
 //! The command as a process: exit codes, baseline, configuration, and what it does with hostile input.
 #![allow(clippy::unwrap_used)]
 
+#[path = "cli/alerts.rs"]
+mod alerts;
 #[cfg(target_os = "linux")]
 #[path = "cli/crowd.rs"]
 mod crowd;

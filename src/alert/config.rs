@@ -153,7 +153,11 @@ impl Config {
 }
 
 impl RouteSpec {
-    fn check(&self) -> Result<(), String> {
+    /// Whether it has what its kind needs.
+    ///
+    /// # Errors
+    /// A sentence that says what is missing, and repeats nothing.
+    pub fn check(&self) -> Result<(), String> {
         let reference = |text: &Option<String>| {
             text.as_ref().is_none_or(|t| t.starts_with("env:") || t.starts_with("file:/"))
         };

@@ -166,7 +166,7 @@ fn list(store: &Path, format: Plain) -> Result<u8> {
 }
 
 /// Reads credentials from the environment and from files.
-struct Places;
+pub(crate) struct Places;
 
 impl Fetch for Places {
     fn fetch(&self, reference: &str) -> Result<Secret, String> {

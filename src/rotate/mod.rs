@@ -10,6 +10,7 @@
 //! - [`revoke`] switches one leaked key off, and proves that it is dead.
 //! - [`plan`] says beforehand what will be done; [`by_hand`] stands in where only a person can do it; [`signed`] tells
 //!   whose word is whose.
+//! - [`news`] tells people, by the routes of [`alert`](crate::alert).
 //! - [`rehearsal`] runs a plan on doubles.
 //! - [`double`] stands in for providers and stores, in rehearsals and tests.
 
@@ -21,6 +22,7 @@ pub mod inventory;
 pub mod journal;
 pub mod lease;
 pub mod machine;
+pub mod news;
 pub mod plan;
 pub mod policy;
 pub mod provider;

@@ -16,6 +16,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod time;
+pub mod traffic;
 
 pub use rows::{Numbers, Row, RowError, Rows};
 pub use store::{

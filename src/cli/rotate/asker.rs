@@ -1,7 +1,8 @@
 //! Whether a value works: the check that its rule declares, asked for one value at a time.
 
-use crate::cli::verify::{Asking, Policy, asking, of_rule};
+use crate::cli::verify::{self, Asking, Policy, asking, of_rule};
 use anyhow::Result;
+use keywheel::call::Http;
 use keywheel::config::Config;
 use keywheel::model::{Finding, FingerprintKey, Secret, Validity};
 use keywheel::rotate::by_hand::Judge;
@@ -16,12 +17,18 @@ pub(super) struct Asker {
     rules: Arc<RuleSet>,
     config: Config,
     policy: Policy,
+    internal: Vec<String>,
 }
 
 impl Asker {
     pub(super) fn new(rules: &Arc<RuleSet>, config: Config, internal: &[String]) -> Asker {
         let policy = Policy::uncached(&config, internal.to_vec());
-        Asker { rules: Arc::clone(rules), config, policy }
+        Asker { rules: Arc::clone(rules), config, policy, internal: internal.to_vec() }
+    }
+
+    /// What carries alerts.
+    pub(super) fn http(&self) -> Result<Http> {
+        verify::http(&self.config, &self.internal)
     }
 
     /// Does `work` with what asks, until a signal ends its calls.

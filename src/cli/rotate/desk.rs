@@ -2,19 +2,20 @@
 
 use super::asker::Asker;
 use super::office::Office;
+use super::traffic;
 use crate::cli::organisation::Organisation;
 use crate::cli::verify::Asking;
-use crate::cli::{signal, usage};
+use crate::cli::{output, signal, usage};
 use anyhow::Result;
 use keywheel::model::{FingerprintKey, Secret};
 use keywheel::rotate::by_hand::ByHand;
 use keywheel::rotate::engine::{Call, EngineError, Proofs, SystemClock};
-use keywheel::rotate::machine::{Ask, KeyId, Kind, Life, Phase, Proof};
+use keywheel::rotate::machine::{Ask, KeyId, Kind, Life, Phase, Proof, Use};
 use keywheel::rotate::plan::{Known, Landing, Plan, Way};
 use keywheel::rotate::provider::Declared;
 #[cfg(unix)]
 use keywheel::rotate::store::Program;
-use keywheel::rotate::store::{Doors, Rollout, Spec};
+use keywheel::rotate::store::{Rollout, Spec};
 use keywheel::rotate::time::{Moment, Span};
 use keywheel::rotate::{Engine, Progress, Provider, Rotation, RotationId, Store};
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ use zeroize::Zeroizing;
 
 /// How often signals are looked at while nothing is to be done.
 const BEAT: Duration = Duration::from_millis(20);
+/// What waits longer than that has time to send alerts.
+const LONG: Span = Span::seconds(5);
 /// Longest time of a read outside a step.
 const READ: Duration = Duration::from_secs(20);
 
@@ -84,8 +87,7 @@ impl Desk<'_> {
         let landings = landings(&plan, &record.rotation)?;
         let open = |l: &&Landing| l.spec.open(&l.place, &self.office.doors).map_err(usage);
         let stores = landings.iter().map(open).collect::<Result<Vec<Box<dyn Store>>>>()?;
-        let proofs =
-            Gathered { landings, doors: &self.office.doors, organisation: self.organisation, plan: &plan };
+        let proofs = Gathered { desk: self, id, landings, plan: &plan };
         let stop = self.asker.with(|asking| {
             let values = |key: &KeyId| self.value(id, key);
             let judge = self.asker.judge(asking, &plan.rule);
@@ -125,7 +127,13 @@ impl Desk<'_> {
             }
             match engine.advance(id) {
                 Ok(Progress::Stepped) => {}
-                Ok(Progress::Wait(at)) if at <= deadline => self.sleep(at),
+                Ok(Progress::Wait(at)) if at <= deadline => {
+                    // Nobody should hear of the beginning at the end.
+                    if at.since(self.office.now()) > LONG {
+                        self.post();
+                    }
+                    self.sleep(at);
+                }
                 Ok(Progress::Wait(at)) => return Ok(Stop::Waits(at)),
                 Ok(Progress::Ask(ask)) => return Ok(Stop::Asks(ask)),
                 Ok(Progress::Finished(phase)) => return Ok(Stop::Ended(phase)),
@@ -138,7 +146,7 @@ impl Desk<'_> {
     }
 
     /// The value of a key of a rotation, for proving it dead. The number of an attempt ends the name of its key.
-    fn value(&self, id: RotationId, key: &KeyId) -> Option<Secret> {
+    pub(super) fn value(&self, id: RotationId, key: &KeyId) -> Option<Secret> {
         let record = self.office.journal.load(id).ok()?;
         let step = match key.0.rsplit_once("-a") {
             _ if *key == record.rotation.old.id => "old".to_owned(),
@@ -218,30 +226,44 @@ fn parts(names: &[String], found: &Secret) -> Option<BTreeMap<String, Secret>> {
 
 /// Proofs that neither provider nor person gives.
 struct Gathered<'a> {
+    desk: &'a Desk<'a>,
+    id: RotationId,
     landings: Vec<&'a Landing>,
-    doors: &'a Arc<dyn Doors>,
-    organisation: &'a Organisation,
     plan: &'a Plan,
 }
 
 impl Proofs for Gathered<'_> {
-    fn holds(&self, proof: Proof, _: &Rotation) -> Option<bool> {
+    fn says(&self, proof: Proof, rotation: &Rotation) -> Option<Use> {
+        let quiet = |holds: bool| if holds { Use::Quiet(proof) } else { Use::Unproved };
         match proof {
-            Proof::Rollout => self.rollout(),
-            Proof::Smoke => self.smoke(),
-            // No gateway's logs are read yet, and people and providers speak for themselves.
-            Proof::Gateway | Proof::Usage | Proof::LastUsed | Proof::Ack | Proof::Timer => None,
+            Proof::Rollout => self.rollout().map(quiet),
+            Proof::Smoke => self.smoke().map(quiet),
+            Proof::Gateway => self.gateway(rotation),
+            // People and providers speak for themselves.
+            Proof::Usage | Proof::LastUsed | Proof::Ack | Proof::Timer => None,
         }
     }
 }
 
 impl Gathered<'_> {
+    /// When the logs of the key's gateways last told of the old key, and how far they reach.
+    fn gateway(&self, rotation: &Rotation) -> Option<Use> {
+        let value = self.desk.value(self.id, &rotation.old.id);
+        let seen = traffic::seen(self.desk, rotation, value.as_ref()).unwrap_or_else(|error| {
+            output::tell(&format!("{}: the gateways' logs prove nothing: {error:#}", rotation.lineage));
+            None
+        })?;
+        let moment = |seconds: i64| Moment(seconds.saturating_mul(1000));
+        let (last, watermark) = (seen.last.map(moment), moment(seen.watermark));
+        Some(Use::Seen { proof: Proof::Gateway, last, watermark })
+    }
+
     /// Whether every Deployment that is named runs with the new key; none where a place has readers that nobody names.
     fn rollout(&self) -> Option<bool> {
         let mut complete = true;
         for landing in &self.landings {
             let Spec::Kubernetes(spec) = &landing.spec else { return None };
-            let rollout = Rollout::new(spec, &landing.place, Arc::clone(self.doors)).ok()??;
+            let rollout = Rollout::new(spec, &landing.place, Arc::clone(&self.desk.office.doors)).ok()??;
             let call = Call { deadline: Instant::now() + READ };
             complete &= rollout.complete(call).unwrap_or(false);
         }
@@ -257,7 +279,7 @@ impl Gathered<'_> {
     /// Whether every smoke test passes. It gets the lineage's name and no key.
     #[cfg(unix)]
     fn smoke(&self) -> Option<bool> {
-        let policy = &self.organisation.policy;
+        let policy = &self.desk.organisation.policy;
         let key = policy.key(&self.plan.lineage)?;
         let names = policy.resolve(key).smoke.value;
         let input = serde_json::json!({ "version": 1, "verb": "smoke", "lineage": self.plan.lineage });

@@ -8,12 +8,14 @@ mod desk;
 mod office;
 mod people;
 mod plan;
+mod post;
 mod proposals;
 mod rehearse;
 mod revoke;
 mod run;
 mod status;
 mod subject;
+mod traffic;
 mod words;
 mod world;
 
@@ -72,6 +74,8 @@ enum What {
     Watch(run::WatchArgs),
     /// Write down what a person needs to turn a key over by hand, and what was done
     Runbook(status::RunbookArgs),
+    /// List alerts that wait or were given up; whatever turns keys over sends what is due
+    Alerts(post::AlertsArgs),
     /// Check, export or summarise the audit
     Audit(audit::AuditArgs),
     /// Switch one key off at its provider, and prove that it is dead
@@ -102,6 +106,7 @@ pub(crate) fn run(args: &RotateCommand) -> Result<u8> {
         What::Run(args) => run::run(args),
         What::Watch(args) => run::watch(args),
         What::Runbook(args) => status::runbook(args),
+        What::Alerts(args) => post::alerts(args),
         What::Audit(args) => audit::run(args),
         What::Revoke(args) => revoke::run(args),
     }

@@ -31,12 +31,17 @@ pub(super) struct OfficeArgs {
     /// Write the head of the audit to this file after each change; keep it where the journal's owner cannot change it
     #[arg(long, value_name = "FILE", env = "KEYWHEEL_AUDIT_HEAD")]
     audit_head: Option<PathBuf>,
+    /// The file that `keywheel usage` keeps, in which the logs of gateways are: who still uses an old key
+    #[arg(long, value_name = "FILE", env = "KEYWHEEL_USAGE")]
+    usage: Option<PathBuf>,
 }
 
 /// The journal, open.
 pub(super) struct Office {
     pub(super) journal: Journal,
     pub(super) doors: Arc<dyn Doors>,
+    /// The file of usage, if one is named.
+    pub(super) usage: Option<PathBuf>,
     head: Option<PathBuf>,
 }
 
@@ -80,7 +85,9 @@ impl OfficeArgs {
             former.iter().try_fold(ring, |ring, key| ring.with_former(key.expose()).map_err(usage))
         };
         let journal = Journal::open(&folder.join("journal.db"), ring()?).map_err(usage)?;
-        Ok(Office { journal, doors: Arc::new(World::new(Some(ring()?))), head: self.audit_head.clone() })
+        let doors = Arc::new(World::new(Some(ring()?)));
+        let usage = self.usage.clone().filter(|path| !path.as_os_str().is_empty());
+        Ok(Office { journal, doors, usage, head: self.audit_head.clone() })
     }
 }
 

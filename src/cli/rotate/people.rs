@@ -197,6 +197,7 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<u8> {
     }
     let patience = Span::millis(u64::try_from(args.wait.as_millis()).unwrap_or(u64::MAX));
     let stop = desk.drive(id, patience, brought)?;
+    desk.post();
     stopped(&desk, id, &stop)
 }
 
@@ -252,5 +253,6 @@ pub(super) fn abort(args: &AbortArgs) -> Result<u8> {
     let desk = Desk { office: &office, organisation: &organisation, asker: &asker, worker: office.worker()? };
     let patience = Span::millis(u64::try_from(args.wait.as_millis()).unwrap_or(u64::MAX));
     let stop = desk.drive(id, patience, None)?;
+    desk.post();
     stopped(&desk, id, &stop)
 }

@@ -116,6 +116,7 @@ pub(super) fn apply(args: &ApplyArgs) -> Result<u8> {
     let id = begin(&desk, &subject, args.plan.as_deref(), args.auto, brought.as_ref())?;
     let stop =
         desk.drive(id, Span::millis(u64::try_from(args.wait.as_millis()).unwrap_or(u64::MAX)), brought)?;
+    desk.post();
     stopped(&desk, id, &stop)
 }
 

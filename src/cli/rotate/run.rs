@@ -14,8 +14,10 @@ use keywheel::rotate::RotationId;
 use keywheel::rotate::inventory::Key;
 use keywheel::rotate::journal::{JournalError, New, Scope};
 use keywheel::rotate::machine::{Halt, Kind, Phase};
+use keywheel::rotate::news::due_soon;
 use keywheel::rotate::schedule::{History, Now, turn};
 use keywheel::rotate::time::{Moment, Span};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// After a rotation that did not end well nobody begins the next one by itself for so long.
@@ -42,6 +44,9 @@ pub(super) struct WatchArgs {
     every: Duration,
 }
 
+/// Where each rotation stood when that was last said: a loop says what is new.
+type Told = BTreeMap<RotationId, Stop>;
+
 /// What a pass came to.
 #[derive(Default)]
 struct Pass {
@@ -61,16 +66,17 @@ impl Pass {
 pub(super) fn run(args: &RunArgs) -> Result<u8> {
     let office = args.office.open()?;
     signal::watch();
-    let pass = pass(args, &office)?;
+    let pass = pass(args, &office, &mut Told::new())?;
     Ok(pass.signal.unwrap_or(if pass.asks { code::FINDINGS } else { code::CLEAN }))
 }
 
 pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
     let office = args.run.office.open()?;
     signal::watch();
+    let mut told = Told::new();
     loop {
         // The policy is read anew each time, so that an edit counts without a restart.
-        let next = match pass(&args.run, &office) {
+        let next = match pass(&args.run, &office, &mut told) {
             Ok(Pass { signal: Some(code), .. }) => return Ok(code),
             Ok(pass) => pass.next,
             Err(error) => {
@@ -92,20 +98,21 @@ pub(super) fn watch(args: &WatchArgs) -> Result<u8> {
     }
 }
 
-fn pass(args: &RunArgs, office: &Office) -> Result<Pass> {
+fn pass(args: &RunArgs, office: &Office, told: &mut Told) -> Result<Pass> {
     let organisation = Organisation::new(&args.files)?;
     let asker = args.ask.asker(&organisation)?;
     let desk = Desk { office, organisation: &organisation, asker: &asker, worker: office.worker()? };
     let mut pass = Pass::default();
     for id in office.journal.active()? {
-        drive(&desk, id, &mut pass);
+        drive(&desk, id, &mut pass, told);
+        desk.last_call(id);
     }
     for key in &organisation.policy.file.key {
         if pass.signal.is_some() {
             break;
         }
         match begin(&desk, key, &mut pass) {
-            Ok(Some(id)) => drive(&desk, id, &mut pass),
+            Ok(Some(id)) => drive(&desk, id, &mut pass, told),
             Ok(None) => {}
             Err(error) => {
                 output::tell(&format!("{}: {error:#}", key.id));
@@ -113,17 +120,21 @@ fn pass(args: &RunArgs, office: &Office) -> Result<Pass> {
             }
         }
     }
+    desk.post();
     Ok(pass)
 }
 
 /// One rotation's trouble is not another's.
-fn drive(desk: &Desk<'_>, id: RotationId, pass: &mut Pass) {
+fn drive(desk: &Desk<'_>, id: RotationId, pass: &mut Pass, told: &mut Told) {
     if pass.signal.is_some() {
         return;
     }
     match desk.drive(id, Span::ZERO, None) {
         Ok(stop) => {
-            super::tell(desk, id, &stop);
+            if told.get(&id) != Some(&stop) {
+                super::tell(desk, id, &stop);
+                told.insert(id, stop.clone());
+            }
             match stop {
                 Stop::Waits(at) => pass.until(at),
                 Stop::Asks(_) | Stop::Brings => pass.asks = true,
@@ -167,7 +178,9 @@ fn begin(desk: &Desk<'_>, key: &Key, pass: &mut Pass) -> Result<Option<RotationI
     match turn(&key.id, &resolved, history, desk.organisation.now).now {
         Now::Begin => {}
         Now::Wait(at) => {
-            pass.until(Moment(at.as_millisecond()));
+            let begins = Moment(at.as_millisecond());
+            desk.announce(due_soon(key.id.as_str(), plan.generation(), begins, desk.office.now()));
+            pass.until(begins);
             return Ok(None);
         }
         Now::Paused | Now::Never => return Ok(None),

@@ -11,6 +11,7 @@ use clap::Args;
 use keywheel::rotate::RotationId;
 use keywheel::rotate::journal::Record;
 use keywheel::rotate::machine::{Action, Ask, Kind, Rotation, next};
+use keywheel::rotate::news::named;
 use keywheel::rotate::time::Moment;
 use keywheel::rotate::told::told;
 use serde_json::{Value, json};
@@ -113,14 +114,6 @@ pub(super) fn comes(rotation: &Rotation, now: Moment) -> String {
         Action::Reconcile(_) => "must find out what became of its last step".to_owned(),
         Action::Begin | Action::Read(_) | Action::Effect(_) | Action::Advance => "goes on".to_owned(),
     }
-}
-
-/// The words of a halt with the name of a store in place of its number.
-fn named(words: &str, rotation: &Rotation) -> String {
-    let stores = rotation.frozen.stores.iter().enumerate().rev();
-    stores.fold(words.to_owned(), |words, (i, store)| {
-        words.replace(&format!("store {i} "), &format!("{} ", store.name))
-    })
 }
 
 fn kind(rotation: &Rotation) -> &'static str {

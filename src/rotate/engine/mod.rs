@@ -15,7 +15,7 @@ use crate::model::Secret;
 use crate::rotate::journal::{Extra, Journal, JournalError, Record, RotationId};
 use crate::rotate::lease::{Lease, OsLock};
 use crate::rotate::machine::{
-    Action, Ask, Effect, Event, Ground, Illegal, Outcome, Phase, Proof, Rotation, next,
+    Action, Ask, Effect, Event, Ground, Illegal, Outcome, Phase, Proof, Rotation, Use, next,
 };
 use crate::rotate::time::{Moment, Span};
 use std::cell::RefCell;
@@ -43,8 +43,8 @@ impl Clock for SystemClock {
 
 /// Proofs of drain that neither the provider nor a person gives: rollouts, gateway logs, smoke commands.
 pub trait Proofs {
-    /// Whether this proof holds now; none where it cannot be had.
-    fn holds(&self, proof: Proof, rotation: &Rotation) -> Option<bool>;
+    /// What this source says of the old key's use now; none where it cannot be had.
+    fn says(&self, proof: Proof, rotation: &Rotation) -> Option<Use>;
 }
 
 /// No further proofs.
@@ -52,7 +52,7 @@ pub trait Proofs {
 pub struct NoProofs;
 
 impl Proofs for NoProofs {
-    fn holds(&self, _: Proof, _: &Rotation) -> Option<bool> {
+    fn says(&self, _: Proof, _: &Rotation) -> Option<Use> {
         None
     }
 }

@@ -161,11 +161,11 @@ impl Engine<'_> {
                     };
                     return Use::Seen { proof, last, watermark };
                 }
-                Proof::Rollout | Proof::Gateway | Proof::Smoke => match self.proofs.holds(proof, r) {
-                    Some(true) => return Use::Quiet(proof),
-                    Some(false) => return Use::Unproved,
-                    None => {}
-                },
+                Proof::Rollout | Proof::Gateway | Proof::Smoke => {
+                    if let Some(found) = self.proofs.says(proof, r) {
+                        return found;
+                    }
+                }
                 // People and time speak for themselves.
                 Proof::Ack | Proof::Timer => {}
             }

@@ -14,6 +14,7 @@ mod talk;
 #[cfg(test)]
 mod tests;
 
+use crate::alert::OutboxError;
 use crate::rotate::audit::{AuditFault, Head};
 use crate::rotate::machine::Illegal;
 use crate::rotate::seal::{Keyring, SealError};
@@ -110,6 +111,9 @@ pub enum JournalError {
     /// The audit.
     #[error(transparent)]
     Audit(#[from] AuditFault),
+    /// The outbox of alerts.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
 }
 
 impl Journal {

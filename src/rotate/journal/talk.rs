@@ -1,6 +1,7 @@
 //! What goes out and what people set: alerts, pauses, claims.
 
 use super::{Journal, JournalError, RotationId};
+use crate::alert::{Event, Outbox, Queued, put};
 use crate::rotate::time::Moment;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::json;
@@ -93,7 +94,7 @@ impl Journal {
         Ok(reason.optional()?)
     }
 
-    /// Alerts that have not been sent, oldest first. They may be sent twice if a crash follows, never lost.
+    /// Alerts that no route has been told of yet, oldest first: each was written with the change that it is about.
     ///
     /// # Errors
     /// SQLite's.
@@ -113,15 +114,47 @@ impl Journal {
         Ok(letters.collect::<Result<_, _>>()?)
     }
 
-    /// Writes down that an alert was sent.
+    /// Hands an alert to its routes: the event is written for them and the alert marked in one transaction, so that it
+    /// is neither lost nor handed over twice, whoever else tries. The same event within `quiet` seconds is not written
+    /// again.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn sent(&self, letter: i64, now: Moment) -> Result<(), JournalError> {
+    pub fn hand_over(
+        &self,
+        letter: &Letter,
+        event: &Event,
+        routes: &[&str],
+        quiet: i64,
+        now: Moment,
+    ) -> Result<(), JournalError> {
+        self.outbox()?;
         self.transact(|tx| {
-            tx.execute("UPDATE outbox SET sent = ?2 WHERE id = ?1", params![letter, now.0])?;
+            let mine = tx.execute(
+                "UPDATE outbox SET sent = ?2 WHERE id = ?1 AND sent IS NULL",
+                params![letter.id, now.0],
+            )?;
+            if mine == 1 {
+                put(tx, event, routes, quiet)?;
+            }
             Ok(())
         })
+    }
+
+    /// Tells of something that no change of state brings, such as a time that comes near; whether it is new.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn announce(&self, event: &Event, routes: &[&str], quiet: i64) -> Result<bool, JournalError> {
+        Ok(matches!(self.outbox()?.put(event, routes, quiet)?, Queued::New(_)))
+    }
+
+    /// Where alerts wait for their routes.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn outbox(&self) -> Result<Outbox<'_>, JournalError> {
+        Ok(Outbox::new(&self.db)?)
     }
 
     /// Another lineage that uses one of the stores of `lineage`.

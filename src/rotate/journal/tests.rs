@@ -1,12 +1,14 @@
 //! The journal: fencing, one active rotation, sealing and erasure, audit, caps, rights.
 
 use super::*;
+use crate::alert::Standing;
 use crate::model::Secret;
 use crate::rotate::lease::OsLock;
 use crate::rotate::machine::{
     Class, Does, Effect, Emergency, Event, Export, Frozen, Halt, KeyId, Path as Order, Pause, Person, Phase,
-    Powers, Proof, Target,
+    Powers, Proof, Rotation, Target,
 };
+use crate::rotate::news::{ONCE, QUIET, due_soon, of_letter, overlap_ending};
 use crate::rotate::time::{Moment, Span};
 use std::fs;
 use std::path::PathBuf;
@@ -283,8 +285,40 @@ fn alerts_wait_in_the_outbox_until_they_are_sent() {
     let letters = journal.letters().unwrap();
     assert_eq!(letters.len(), 1);
     assert_eq!((letters[0].kind.as_str(), letters[0].rotation), ("emergency", id));
-    journal.sent(letters[0].id, Moment(2)).unwrap();
-    assert!(folder.open().letters().unwrap().is_empty());
+    let record = journal.load(id).unwrap();
+    let event = of_letter(&letters[0], &record.rotation, vec![("used by".into(), "10.0.0.1".into())]);
+    assert_eq!((event.kind.as_str(), event.subject.as_str()), ("emergency", "a"));
+    // Two that look at once: only one of them hands it over.
+    let other = folder.open();
+    other.hand_over(&letters[0], &event, &["ops", "mail"], QUIET, Moment(2)).unwrap();
+    journal.hand_over(&letters[0], &event, &["ops", "mail"], QUIET, Moment(3)).unwrap();
+    assert!(journal.letters().unwrap().is_empty());
+    let due = journal.outbox().unwrap().list(Standing::Due).unwrap();
+    let routes: Vec<&str> = due.iter().map(|d| d.route.as_str()).collect();
+    assert_eq!((routes, due[0].event == event), (vec!["mail", "ops"], true));
+    // What a time brings is told once, however often it is looked at.
+    let begins = Moment(86_400_000 * 3);
+    assert_eq!(due_soon("a", 2, begins, Moment(0) + Span::days(4)), None, "it has begun");
+    assert_eq!(due_soon("a", 2, begins + Span::days(9), Moment(0)), None, "it is far");
+    let soon = due_soon("a", 2, begins, Moment(5)).unwrap();
+    assert!(journal.announce(&soon, &["ops"], ONCE).unwrap());
+    assert!(!other.announce(&soon, &["ops"], ONCE).unwrap());
+}
+
+#[test]
+fn the_end_of_the_longest_overlap_is_announced_to_those_who_wait_for_it() {
+    // Overlap 10, at the longest 20: the last quarter is 5.
+    let mut r = Rotation::plan("a", 2, frozen(), KeyId("k1".into()), true, Moment(0));
+    (r.phase, r.distributed) = (Phase::Overlap, Some(Moment(0)));
+    let told = |r: &Rotation, at| overlap_ending(r, Vec::new(), Moment(at)).map(|e| e.same);
+    let same = Some("overlap-ending:a:2".to_owned());
+    for (at, wanted) in [(9, None), (14, None), (15, same.clone()), (19, same), (20, None)] {
+        assert_eq!(told(&r, at), wanted, "{at}");
+    }
+    for (proof, died_early) in [(Some(Proof::Timer), false), (None, true)] {
+        let settled = Rotation { proof, died_early, ..r.clone() };
+        assert_eq!(told(&settled, 16), None, "nobody waits for it");
+    }
 }
 
 #[test]

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// Something that people must hear of. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
-    /// A stable word for routing: `halted`, `emergency`, `died-early`, `no-export`, `forced`, `ended`.
+    /// A stable word for routing: `started`, `emergency`, `died-early`, `no-export`, `forced`, `rolling-back`, `paused`,
+    /// `blocked`, `stuck`, `done`, `rolled-back`, `aborted`.
     pub kind: String,
     /// A sentence.
     pub text: String,
@@ -17,7 +18,10 @@ pub struct Alert {
 pub fn alerts(before: &Rotation, after: &Rotation) -> Vec<Alert> {
     let mut list = Vec::new();
     let mut tell = |kind: &str, text: String| list.push(Alert { kind: kind.to_owned(), text });
-    let name = format!("{} generation {}", after.lineage, after.generation);
+    let name = format!("generation {}", after.generation);
+    if before.phase == Phase::Planned && after.phase == Phase::Leased {
+        tell("started", format!("{name}: the rotation begins"));
+    }
     if after.is_emergency() && !before.is_emergency() {
         tell("emergency", format!("{name}: the old key is leaked; the rotation is an emergency now"));
     }
@@ -37,10 +41,20 @@ pub fn alerts(before: &Rotation, after: &Rotation) -> Vec<Alert> {
         tell("rolling-back", format!("{name}: the stores get the old key back"));
     }
     if let Some(halt) = after.halt.as_ref().filter(|h| before.halt.as_ref() != Some(h)) {
-        tell("halted", format!("{name}: {}", words(halt)));
+        let kind = match halt {
+            Halt::Paused(_) => "paused",
+            Halt::Blocked(_) => "blocked",
+            Halt::Stuck(_) => "stuck",
+        };
+        tell(kind, format!("{name}: {}", words(halt)));
     }
-    if after.phase.is_terminal() && !before.phase.is_terminal() {
-        tell("ended", format!("{name}: {}", after.phase));
+    if !before.phase.is_terminal() {
+        match after.phase {
+            Phase::Done => tell("done", format!("{name}: the new key is everywhere, the old one is dead")),
+            Phase::RolledBack => tell("rolled-back", format!("{name}: the old key is in force again")),
+            Phase::Aborted => tell("aborted", format!("{name}: nothing was changed")),
+            _ => {}
+        }
     }
     list
 }

@@ -1,6 +1,7 @@
 //! The organisation's file as it is written. Unknown fields are errors.
 
 use super::{Name, Period, PublicKey, Reference, Settings, Text};
+use crate::alert::RouteSpec;
 use crate::rotate::inventory::Key;
 use crate::rotate::store::form::Form;
 use serde::Deserialize;
@@ -37,9 +38,9 @@ pub struct File {
     /// Programs that may be started.
     #[serde(default)]
     pub hook: BTreeMap<Name, Hook>,
-    /// Where alerts go.
+    /// Where alerts go: `[route.NAME]`, as in the file of alerts.
     #[serde(default)]
-    pub route: BTreeMap<Name, Route>,
+    pub route: BTreeMap<Name, RouteSpec>,
     /// Who may approve and acknowledge.
     #[serde(default)]
     pub approver: BTreeMap<Name, Approver>,
@@ -181,18 +182,6 @@ impl Hook {
     }
 }
 
-/// `[route.NAME]`: exactly one of the two.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Route {
-    /// Where the address of a webhook is; such addresses are credentials themselves.
-    #[serde(default)]
-    pub webhook: Option<Reference>,
-    /// A hook that gets the alert on standard input.
-    #[serde(default)]
-    pub hook: Option<Name>,
-}
-
 /// `[approver.NAME]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -211,6 +200,19 @@ pub struct Gateway {
     /// What opens it.
     #[serde(default)]
     pub credential: Option<Reference>,
+    /// What its logs are called in the file of usage: the name that they were imported under, or the account that they
+    /// are pulled with. The gateway's own name unless said.
+    #[serde(default)]
+    pub logs: Option<Text>,
+    /// How late a request may turn up in its logs.
+    #[serde(default = "Gateway::lag")]
+    pub lag: Period,
+}
+
+impl Gateway {
+    fn lag() -> Period {
+        Period::hours(1)
+    }
 }
 
 /// `[repository]`.

@@ -15,7 +15,7 @@ mod words;
 pub use catalogue::Catalogue;
 pub(crate) use error::Locator;
 pub use error::{Looks, Place, PolicyError, Screen};
-pub use file::{Admin, Approver, File, Gateway, Hook, Limits, Route, Service, Store, StoreKind, Team, Url};
+pub use file::{Admin, Approver, File, Gateway, Hook, Limits, Service, Store, StoreKind, Team, Url};
 pub use hygiene::{Hygiene, Late, TeamLine};
 pub use period::Period;
 pub use settings::{Export, Level, Order, Proof, Resolved, Row, Set, Settings};

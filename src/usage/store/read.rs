@@ -5,7 +5,7 @@ use super::{Measures, SourceInfo, Store, StoreError};
 use crate::rule::Class;
 use crate::usage::rows::Numbers;
 use rusqlite::params;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// What is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,6 +124,28 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// The first second of the newest hour of a source.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn newest(&self, source: i64) -> Result<Option<i64>, StoreError> {
+        let db = self.db.borrow();
+        let hour: Option<i64> =
+            db.query_row("SELECT max(at) FROM hour WHERE source = ?1", [source], |r| r.get(0))?;
+        Ok(hour.map(|hour| hour * 3_600))
+    }
+
+    /// The keys that a source ever told of.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn told_of(&self, source: i64) -> Result<BTreeSet<i64>, StoreError> {
+        let db = self.db.borrow();
+        let mut rows = db.prepare("SELECT DISTINCT key FROM day WHERE source = ?1")?;
+        let keys = rows.query_map([source], |r| r.get(0))?;
+        Ok(keys.collect::<Result<_, _>>()?)
     }
 
     /// When keys were used last, where a provider tells it.

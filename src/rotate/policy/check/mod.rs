@@ -88,7 +88,7 @@ codes! {
     SharedPlace = "shared-place", Error, "give each lineage a place of its own";
     NoStore = "no-store", Error, "list where the key goes in `stores`";
     StoreIncomplete = "store-incomplete", Error, "add what is missing to the store";
-    RouteUnclear = "route-unclear", Error, "give the route a `webhook` or a `hook`";
+    RouteUnclear = "route-unclear", Error, "give the route what its kind needs";
     Unowned = "unowned", Error, "name an `owner`, or `owners` for its team or service";
     NoAlert = "no-alert", Warning, "name a route in `alerts`, so that somebody learns of a failure";
     StagingLoop = "staging-loop", Error, "let a staging lineage have no `staging` that leads back";

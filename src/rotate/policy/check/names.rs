@@ -33,11 +33,8 @@ pub(super) fn file(run: &mut Run<'_>) {
         }
     }
     for (name, route) in &file.route {
-        unknown(run, route.hook.as_ref(), "hook", file.hook.keys(), &["route", name.as_str(), "hook"]);
-        if route.webhook.is_some() == route.hook.is_some() {
-            let how =
-                if route.hook.is_some() { "both a webhook and a hook" } else { "no way to tell anybody" };
-            run.tell(Code::RouteUnclear, &["route", name.as_str()], format!("the route {name} has {how}"));
+        if let Err(why) = route.check() {
+            run.tell(Code::RouteUnclear, &["route", name.as_str()], format!("the route {name}: {why}"));
         }
     }
     for (name, store) in &file.store {

@@ -36,9 +36,11 @@ key = 'root'
 [hook.try]
 run = ['/usr/bin/true']
 [route.ops]
-hook = 'try'
+kind = 'pagerduty'
+credential = 'env:PAGER'
 [route.chat]
-webhook = 'env:CHAT'
+kind = 'slack'
+address = 'env:CHAT'
 [approver.ann]
 public-key = 'PUBLIC'
 [[key]]
@@ -199,11 +201,11 @@ const CASES: &[Case] = &[
         &[("[store.env]", "[store.hub]\nkind = 'github-actions'\n[store.env]")],
         "has no credential",
     ),
-    (Code::RouteUnclear, &[("webhook = 'env:CHAT'\n", "")], "the route chat has no way to tell anybody"),
+    (Code::RouteUnclear, &[("address = 'env:CHAT'\n", "")], "the route chat: it needs `address`"),
     (
         Code::RouteUnclear,
-        &[("webhook = 'env:CHAT'\n", "webhook = 'env:CHAT'\nhook = 'try'\n")],
-        "both a webhook and a hook",
+        &[("address = 'env:CHAT'\n", "address = 'https://chat.example/x'\n")],
+        "named, never written here",
     ),
     (
         Code::Unowned,
