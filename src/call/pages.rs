@@ -1,12 +1,12 @@
 //! Lists that come in pages, read whole.
 
 use super::run::{MOST_PAGES, body, done, goes_on, set_parameter, text};
-use super::{Caller, Expect, MOST_LIST, Next, Request, Step, StepError, Values, sign};
+use super::{By, Caller, Expect, MOST_LIST, Next, Request, Step, StepError, Values, sign};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 impl Caller<'_> {
-    /// Reads every page of a list, and hands each over as it comes. A page that points to one that was read before
+    /// Reads every page of a list, and hands each over as it comes; `each` says how many items it held. A page that points to one that was read before
     /// is an error: a list that turns in a circle has no end, and nothing of it may count.
     ///
     /// # Errors
@@ -17,7 +17,7 @@ impl Caller<'_> {
         proof: &[Expect],
         next: Option<&Next>,
         values: &Values,
-        each: &mut dyn FnMut(&Value) -> Result<(), E>,
+        each: &mut dyn FnMut(&Value) -> Result<usize, E>,
     ) -> Result<(), E> {
         let step = Step {
             request: request.clone(),
@@ -33,7 +33,7 @@ impl Caller<'_> {
         };
         let mut cursors = BTreeSet::new();
         let mut cursor: Option<String> = None;
-        for _ in 0..MOST_PAGES {
+        for n in 0..MOST_PAGES {
             let mut prepared = self.prepare(request, values)?;
             if let (Some(next), Some(cursor)) = (next, &cursor) {
                 set_parameter(&mut prepared, &next.parameter, cursor);
@@ -47,8 +47,15 @@ impl Caller<'_> {
             let reply = reply.map_err(StepError::from)?;
             done(&step, &reply)?;
             let page = body(&step, &reply);
-            each(&page)?;
-            cursor = next.and_then(|next| following(next, &page));
+            let held = each(&page)?;
+            cursor = next.and_then(|next| match next.by {
+                // A page without items, or with fewer than a whole one has, is the last.
+                By::Page => {
+                    let more = held > 0 && next.size.is_none_or(|size| held >= size);
+                    more.then(|| (next.first + n + 1).to_string())
+                }
+                _ => following(next, &page),
+            });
             match &cursor {
                 None => return Ok(()),
                 Some(next) if !cursors.insert(next.clone()) => return Err(StepError::Endless.into()),

@@ -152,14 +152,15 @@ impl Pull<'_> {
                 &values,
                 &mut |page: &Value| {
                     let items = page.pointer(&each.items).and_then(Value::as_array);
-                    for item in items.ok_or_else(|| RowError::NoList(each.items.clone()))? {
+                    let items = items.ok_or_else(|| RowError::NoList(each.items.clone()))?;
+                    for item in items {
                         read += 1;
                         match item.pointer(&each.key) {
                             Some(Value::String(key)) if !key.is_empty() => keys.insert(key.clone()),
                             _ => return Err(PullError::NoKey(each.key.clone())),
                         };
                     }
-                    Ok(())
+                    Ok::<usize, PullError>(items.len())
                 },
             )?;
             if !each.offset || read == before {
@@ -192,7 +193,11 @@ impl Pull<'_> {
                 &meter.done,
                 meter.next.as_ref(),
                 values,
-                &mut |page: &Value| rows.page(&meter.rows, page).map_err(PullError::from),
+                &mut |page: &Value| {
+                    let before = rows.read();
+                    rows.page(&meter.rows, page)?;
+                    Ok::<usize, PullError>(rows.read() - before)
+                },
             )?;
             if meter.rows.dense {
                 rows.whole()?;

@@ -28,8 +28,11 @@ impl Check {
             }
             names.push("key".to_owned());
         }
-        if meter.next.as_ref().is_some_and(|next| next.by != By::Body) {
-            self.fault(&meter.id, "usage: next: pages are named in the body here; leave `by` out");
+        if meter.next.as_ref().is_some_and(|next| !matches!(next.by, By::Body | By::Page)) {
+            self.fault(
+                &meter.id,
+                "usage: next: pages are named in the body or counted here: leave `by` out, or \"page\"",
+            );
         }
         names.extend(["from".to_owned(), "to".to_owned()]);
         self.request(&meter.id, "usage", &meter.request, &names, &provider.hosts);

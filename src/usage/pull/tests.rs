@@ -1,7 +1,7 @@
 use super::*;
 use crate::call::{CallError, Clock, Hosts, Origin, Prepared, Reply, SystemClock, Transport};
 use crate::rule::{Metered, RuleSet, embedded_texts, meters};
-use crate::usage::store::Filter;
+use crate::usage::store::{Filter, Line, Mark};
 use crate::usage::tests::Folder;
 use std::path::Path;
 use std::sync::Mutex;
@@ -23,6 +23,8 @@ struct Double {
     fault: Option<(usize, bool)>,
     served: AtomicUsize,
     asked: Mutex<Vec<String>>,
+    /// How long each answer takes.
+    delay: Duration,
 }
 
 impl Double {
@@ -33,6 +35,7 @@ impl Double {
             fault: None,
             served: AtomicUsize::new(0),
             asked: Mutex::default(),
+            delay: Duration::ZERO,
         }
     }
 }
@@ -47,6 +50,7 @@ impl Transport for Double {
         if self.calls.fetch_sub(1, Ordering::Relaxed) == 0 {
             return Err(CallError::Lost("the process was killed".to_owned()));
         }
+        std::thread::sleep(self.delay);
         let target = String::from_utf8(request.target.expose().to_vec()).unwrap();
         self.asked.lock().unwrap().push(target.clone());
         let (from, to) = (parameter(&target, "start_time").unwrap(), parameter(&target, "end_time").unwrap());
@@ -186,6 +190,69 @@ fn a_pull_that_was_killed_goes_on() {
             }
         }
     }
+}
+
+/// A pull in a process of its own, which the next test kills.
+#[test]
+#[ignore = "a process of the next test"]
+fn child_that_pulls() {
+    let Some(path) = std::env::var_os("KEYWHEEL_TEST_STORE") else { return };
+    let store = Store::open(Path::new(&path)).unwrap();
+    let double = Double { delay: Duration::from_millis(1), ..Double::new(shape) };
+    pull(&store, &double, NOW).unwrap();
+}
+
+/// All that a store tells, by the hour and by the day, and how far it was read.
+fn whole(store: &Store) -> (Vec<(bool, Line)>, Option<Mark>) {
+    let mut lines = Vec::new();
+    for by_hour in [true, false] {
+        let filter = Filter { from: 0, to: 1 << 40, hours: by_hour };
+        store.lines(&filter, &mut |line| lines.push((by_hour, line))).unwrap();
+    }
+    (lines, store.mark("openai-completions@main").unwrap())
+}
+
+#[test]
+fn a_hundred_kills_at_any_moment_lose_nothing() {
+    let folder = Folder::new();
+    let undisturbed = Store::open(&folder.0.join("whole")).unwrap();
+    pull(&undisturbed, &Double::new(shape), NOW).unwrap();
+    let wanted = whole(&undisturbed);
+    let child = |path: &Path| {
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "usage::pull::tests::child_that_pulls"])
+            .env("KEYWHEEL_TEST_STORE", path)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let begun = Instant::now();
+    assert!(child(&folder.0.join("timed")).wait().unwrap().success());
+    let takes = u64::try_from(begun.elapsed().as_micros()).unwrap();
+    let (mut seed, mut kills, mut within) = (11_u64, 0, 0);
+    for round in 0.. {
+        if kills >= 100 {
+            break;
+        }
+        let path = folder.0.join(format!("k{round}"));
+        for _ in 0..4 {
+            let mut process = child(&path);
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            std::thread::sleep(Duration::from_micros((seed >> 20) % takes));
+            process.kill().unwrap();
+            kills += usize::from(!process.wait().unwrap().success());
+            // Looked at as whoever shows usage would: what is there is whole stretches, none in part.
+            if path.is_file() {
+                let (_, mark) = whole(&Store::open(&path).unwrap());
+                within += usize::from(mark.is_some() && mark != wanted.1);
+            }
+        }
+        let store = Store::open(&path).unwrap();
+        pull(&store, &Double::new(shape), NOW).unwrap();
+        assert_eq!(whole(&store), wanted, "round {round}");
+    }
+    assert!(within >= 10, "of {kills} kills {within} fell between the stretches");
 }
 
 #[test]
@@ -343,4 +410,68 @@ fn a_list_of_keys_is_gone_through_whole() {
     let expected: BTreeMap<_, _> =
         [("h1", 4), ("h2", 8), ("h3", 12)].into_iter().map(|(k, n)| (k.to_owned(), n)).collect();
     assert_eq!(told, expected);
+}
+
+/// Deepgram's requests of a day, 1000 a page, whose pages count from 0, or from 1 with 0 for the first as well.
+struct Requests(i64);
+
+impl Transport for Requests {
+    fn send(&self, request: &Prepared, _: Instant) -> Result<Reply, CallError> {
+        let target = String::from_utf8(request.target.expose().to_vec()).unwrap();
+        assert!(target.starts_with("/v1/projects/p1/requests?start=2026-01-"), "{target}");
+        let day = target.split("start=").nth(1).unwrap().split('&').next().unwrap();
+        let page = (parameter(&target, "page").unwrap() - self.0).max(0);
+        let row = |n: i64| {
+            format!(
+                r#"{{"request_id":"{day}-{n}","created":"{day}T10:00:00Z","api_key_id":"k{}","response":{{"details":{{"usd":0.5}}}}}}"#,
+                n % 2
+            )
+        };
+        let rows: Vec<String> = (page * 1000..1500.min((page + 1) * 1000)).map(row).collect();
+        let body = format!(r#"{{"page":{page},"limit":1000,"requests":[{}]}}"#, rows.join(","));
+        Ok(Reply { status: 200, headers: BTreeMap::new(), body })
+    }
+}
+
+#[test]
+fn pages_that_are_counted_are_read_to_the_end() {
+    for (first, expected) in [(0, Ok(1500)), (1, Err("row 1001 was there before"))] {
+        let folder = Folder::new();
+        let store = Store::open(&folder.0.join("u")).unwrap();
+        let Metered { provider, meter } = embedded("deepgram-requests");
+        let hosts = Hosts::default();
+        let caller = Caller {
+            transport: &Requests(first),
+            hosts: &hosts,
+            origin: Origin { provider: &provider.id, hosts: &provider.hosts, file: None },
+            clock: &SystemClock,
+            each: Duration::from_secs(5),
+            until: SystemClock.now() + Duration::from_secs(60),
+        };
+        let mut values = Values::new();
+        values.set("admin", Secret::new(b"made-up"));
+        values.set("project_id", Secret::new(b"p1"));
+        let pull = Pull {
+            store: &store,
+            caller: &caller,
+            meter: &meter,
+            provider: &provider.id,
+            account: "main",
+            values: &values,
+            since: NOW,
+            now: NOW,
+            screen: &|_| None,
+        };
+        match (pull.run(), expected) {
+            (Ok(done), Ok(rows)) => {
+                assert_eq!(done.rows, rows);
+                let mut cost = 0;
+                let filter = Filter { from: 0, to: 1 << 40, hours: true };
+                store.lines(&filter, &mut |l| cost += l.numbers.cost).unwrap();
+                assert_eq!(cost, 750 * 1_000_000_000);
+            }
+            (Err(error), Err(told)) => assert!(error.to_string().contains(told), "{error}"),
+            (done, expected) => panic!("{done:?}, and not {expected:?}"),
+        }
+    }
 }

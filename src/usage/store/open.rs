@@ -32,7 +32,8 @@ impl Store {
         match (number(&db, "application_id")?, number(&db, "user_version")?) {
             (APPLICATION, VERSION) => {}
             (APPLICATION, found) => return Err(StoreError::Version { path: path.to_owned(), found }),
-            (0, 0) if empty => {}
+            // A process may have ended before it made the tables.
+            (0, 0) if empty || tables(&db)? == 0 => {}
             _ => return Err(StoreError::Foreign(path.to_owned())),
         }
         db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
@@ -50,6 +51,10 @@ impl Store {
         tx.commit()?;
         Ok(Store { path: path.to_owned(), db: RefCell::new(db) })
     }
+}
+
+fn tables(db: &Connection) -> rusqlite::Result<i64> {
+    db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
 }
 
 fn private(path: &Path) -> Result<File, StoreError> {
