@@ -2,7 +2,7 @@
 //! it is about, or not at all.
 
 use super::{Event, Urgency};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use std::cell::RefCell;
 
 /// The tables, for the database that holds them.
@@ -198,6 +198,23 @@ impl<'a> Outbox<'a> {
         self.read("WHERE d.state = ?1", params![standing.word()])
     }
 
+    /// Every event that was written down from `from` on, whether or not a route was told, oldest first.
+    ///
+    /// # Errors
+    /// SQLite's, or a damaged row.
+    pub fn events(&self, from: i64) -> Result<Vec<Event>, OutboxError> {
+        let db = self.db.borrow();
+        let mut query = db.prepare(
+            "SELECT id, same, kind, urgency, subject, text, facts, at FROM letter WHERE at >= ?1 ORDER BY id",
+        )?;
+        let mut rows = query.query([from])?;
+        let mut list = Vec::new();
+        while let Some(r) = rows.next()? {
+            list.push(event(r, 1)?.ok_or(OutboxError::Damaged(r.get(0)?))?);
+        }
+        Ok(list)
+    }
+
     /// Lets what was given up be tried again; how many.
     ///
     /// # Errors
@@ -236,20 +253,7 @@ impl<'a> Outbox<'a> {
         let mut list = Vec::new();
         while let Some(r) = rows.next()? {
             let letter = r.get(0)?;
-            let urgency = Urgency::from_word(&r.get::<_, String>(7)?);
-            let facts = serde_json::from_str(&r.get::<_, String>(10)?).ok();
-            let (Some(urgency), Some(facts)) = (urgency, facts) else {
-                return Err(OutboxError::Damaged(letter));
-            };
-            let event = Event {
-                kind: r.get(6)?,
-                urgency,
-                subject: r.get(8)?,
-                text: r.get(9)?,
-                facts,
-                same: r.get(5)?,
-                at: r.get(11)?,
-            };
+            let event = event(r, 5)?.ok_or(OutboxError::Damaged(letter))?;
             list.push(Delivery {
                 letter,
                 route: r.get(1)?,
@@ -261,4 +265,20 @@ impl<'a> Outbox<'a> {
         }
         Ok(list)
     }
+}
+
+/// The event of a row whose columns from `first` on are those of a letter; none if nobody here wrote it.
+fn event(r: &Row<'_>, first: usize) -> rusqlite::Result<Option<Event>> {
+    let urgency = Urgency::from_word(&r.get::<_, String>(first + 2)?);
+    let facts = serde_json::from_str(&r.get::<_, String>(first + 5)?).ok();
+    let (Some(urgency), Some(facts)) = (urgency, facts) else { return Ok(None) };
+    Ok(Some(Event {
+        kind: r.get(first + 1)?,
+        urgency,
+        subject: r.get(first + 3)?,
+        text: r.get(first + 4)?,
+        facts,
+        same: r.get(first)?,
+        at: r.get(first + 6)?,
+    }))
 }

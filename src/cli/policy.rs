@@ -1,6 +1,7 @@
 //! `keywheel policy`: checks, explains and reports on the organisation's file. Contacts nobody.
 
 use super::organisation::{Organisation, OrganisationArgs, report};
+use super::used::HygieneArgs;
 use super::{code, output, usage};
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
@@ -13,8 +14,17 @@ use std::path::{Path, PathBuf};
 
 const CODES: &str = "Exit codes:
   0    sound, or warnings only
-  1    errors (check), or keys that are late, unowned, without room or in code (report)
+  1    errors
   2    wrong usage, or a file that cannot be read";
+
+const REPORT: &str = "Exit codes:
+  0    nothing is late, unowned, without room or in code
+  1    something is; what use adds does not count
+  2    wrong usage, or a file that cannot be read
+
+Example, each week:
+  keywheel usage pull --store usage.db --policy policy.toml
+  keywheel policy report --policy policy.toml --usage usage.db --record --format html > keys.html";
 
 #[derive(Debug, Args)]
 pub(crate) struct PolicyArgs {
@@ -47,7 +57,7 @@ enum PolicyCommand {
         format: Plain,
     },
     /// How well each team keeps its keys
-    #[command(after_help = CODES)]
+    #[command(after_help = REPORT)]
     Report {
         #[command(flatten)]
         files: OrganisationArgs,
@@ -60,6 +70,8 @@ enum PolicyCommand {
         /// What was found at the providers, as JSON
         #[arg(long, value_name = "FILE")]
         discovered: Option<PathBuf>,
+        #[command(flatten)]
+        used: Box<HygieneArgs>,
         /// How to write the result
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: Rich,
@@ -82,6 +94,8 @@ enum Rich {
     Text,
     /// For a job summary.
     Markdown,
+    /// One page, which asks nobody for anything.
+    Html,
     /// For programs.
     Json,
 }
@@ -90,16 +104,18 @@ pub(crate) fn run(args: &PolicyArgs) -> Result<u8> {
     match &args.command {
         PolicyCommand::Check { files, discovered, format } => checked(files, discovered.as_deref(), *format),
         PolicyCommand::Explain { key, files, format } => explain(files, key, *format),
-        PolicyCommand::Report { files, scan, codeowners, discovered, format } => {
+        PolicyCommand::Report { files, scan, codeowners, discovered, used, format } => {
             let organisation = Organisation::new(files)?;
             let discovered = found(discovered.as_deref())?;
             let scan = scan.as_deref().map(|scan| report(scan, codeowners.as_deref())).transpose()?;
             let matched = scan.as_ref().map(|scan| scan.matched(&organisation.policy)).transpose()?;
             let hygiene =
                 Hygiene::new(&organisation.policy, organisation.facts(discovered.as_ref()), matched.as_ref());
+            let hygiene = used.add(hygiene, &organisation)?;
             let text = match format {
                 Rich::Text => hygiene.text(),
                 Rich::Markdown => hygiene.markdown(),
+                Rich::Html => hygiene.html(organisation.now),
                 Rich::Json => json_line(&serde_json::to_value(&hygiene)?)?,
             };
             output::print(text.as_bytes())?;

@@ -11,11 +11,13 @@
 //! - [`plan`] says beforehand what will be done; [`by_hand`] stands in where only a person can do it; [`signed`] tells
 //!   whose word is whose.
 //! - [`news`] tells people, by the routes of [`alert`](crate::alert).
+//! - [`course`] tells afterwards what was done when.
 //! - [`rehearsal`] runs a plan on doubles.
 //! - [`double`] stands in for providers and stores, in rehearsals and tests.
 
 pub mod audit;
 pub mod by_hand;
+pub mod course;
 pub mod double;
 pub mod engine;
 pub mod inventory;

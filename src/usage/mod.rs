@@ -5,6 +5,7 @@
 //! since take the place of the old ones. [`import`] does the same for logs. Keys are named by what providers call
 //! them, never by their values.
 
+pub mod account;
 pub mod import;
 pub mod look;
 pub mod page;
@@ -20,6 +21,6 @@ pub mod traffic;
 
 pub use rows::{Numbers, Row, RowError, Rows};
 pub use store::{
-    Account, Changed, Filter, LastUse, Line, Mark, Measures, Names, SourceInfo, Store, StoreError, Stretch,
-    Taken,
+    Account, Changed, Counts, Filter, LastUse, Line, Mark, Measures, Names, SourceInfo, Store, StoreError,
+    Stretch, Taken, Teller,
 };

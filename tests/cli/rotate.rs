@@ -77,7 +77,11 @@ impl Shop {
     }
 
     fn start(&self, env: &[(&str, &str)], args: &[&str]) -> Child {
-        let mut command = self.folder.command(&[&["rotate"][..], args].concat());
+        self.start_any(env, &[&["rotate"][..], args].concat())
+    }
+
+    fn start_any(&self, env: &[(&str, &str)], args: &[&str]) -> Child {
+        let mut command = self.folder.command(args);
         command
             .env("SSL_CERT_FILE", "roots.pem")
             .env("KEYWHEEL_POLICY", "policy.toml")
@@ -300,6 +304,77 @@ fn a_leak_that_is_proved_becomes_an_emergency() {
     run(with(&["apply"], &["--auto"]), "").gives(2, "not proved to work");
     fs::remove_file(shop.folder.0.join("tree/a")).unwrap();
     run(with(&["apply"], &["--auto"]), "").gives(2, "does not stand there any more");
+    shop.nothing_at_rest();
+}
+
+/// Five weeks of use by the hour, twelve hours of it a dozen times as much, as a log that names the key by its
+/// fingerprint.
+fn log(print: &str) -> String {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() / 3600 * 3600;
+    let line = |hour: u64| {
+        let usual = 10 + hour % 5;
+        let n = if (18..30).contains(&hour) { usual * 12 } else { usual };
+        format!("{{\"t\":{},\"k\":\"{print}\",\"n\":{n}}}\n", now - hour * 3600)
+    };
+    (1..36 * 24).rev().map(line).collect()
+}
+
+#[test]
+fn a_spike_of_a_leaked_key_begins_its_emergency_if_the_policy_says_so() {
+    let shop = Shop::new("emergency-soak = '0s'");
+    shop.folder.put("tree/a", format!("t = {}\n", key(0)));
+    let mut scan = shop.folder.command(&["scan", "tree", "--format", "json=report.json"]);
+    assert_eq!(scan.status().unwrap().code(), Some(1));
+    let print = FingerprintKey::default().fingerprint(key(0).as_bytes()).to_string();
+    shop.folder.put("log", log(&print)).put("alerts.toml", "[route.x]\nkind = 'slack'\naddress = 'env:A'\n");
+    shop.folder.put(
+        "map.toml",
+        "form = 'jsonl'\nprovider = 'github'\n[columns]\nat = '/t'\nkey = '/k'\nrequests = '/n'\n",
+    );
+    shop.folder
+        .run(&["usage", "import", "--store", "u.db", "--mapping", "map.toml", "--name", "gateway", "log"])
+        .gives(0, "");
+    let watch = |env: &[(&str, &str)], more: &[&str]| {
+        let args =
+            ["usage", "watch", "--store", "u.db", "--alerts", "alerts.toml", "--findings", "report.json"];
+        let how = ["--root", "tree", "--org-config", "org.toml"];
+        shop.end(shop.start_any(env, &[&args[..], &how, more].concat()), "")
+    };
+    let rotations = || shop.status()["rotations"].as_array().unwrap().len();
+    let told = |out: &Output, text: &str| assert!(out.out.contains(text), "{text}: {out:#?}");
+
+    told(&watch(&[], &[]).gives(1, ""), "emergency  web/shop/github");
+    assert!(!shop.folder.0.join("state").exists(), "nothing was asked for");
+    watch(&[("GITHUB_EVENT_NAME", "pull_request")], &["--escalate"]).gives(2, "nothing is rotated here");
+    watch(&[("CI", "true")], &["--escalate"]).gives(2, "say so with --durable");
+    assert!(!shop.folder.0.join("state").exists());
+    told(&watch(&[], &["--escalate"]).gives(1, ""), "the policy lets no emergency begin by itself");
+    assert_eq!(rotations(), 0);
+
+    shop.policy("emergency-auto = true\nemergency-soak = '0s'");
+    // A key that is not proved to work is nobody's emergency, and somebody hears why.
+    shop.kill(0);
+    told(&watch(&[], &["--escalate"]).gives(1, ""), "not proved to work");
+    assert_eq!(rotations(), 0);
+    shop.live.lock().unwrap().insert(key(0));
+    let out = watch(&[], &["--escalate"]).gives(1, "bring it: keywheel rotate resume");
+    told(&out, "its emergency rotation to generation 2 began: a person must bring the new key");
+    assert_eq!((rotations(), &shop.status()["rotations"][0]["kind"]), (1, &"emergency".into()));
+    // The next hour looks at the same spike.
+    told(&watch(&[], &["--escalate"]).gives(1, ""), "generation 2 goes on");
+    let waiting = shop.folder.run(&["alert", "list", "--store", "u.db", "--format", "json"]).out;
+    let doc: serde_json::Value = serde_json::from_str(&waiting).unwrap();
+    let mut kinds: Vec<&str> =
+        doc["waiting"].as_array().unwrap().iter().map(|w| w["kind"].as_str().unwrap()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert_eq!(kinds, ["emergency", "not-escalated", "spike", "use-with-finding"], "{waiting}");
+
+    shop.bring(&with(&["resume"], &["--new-key"]), 1).gives(1, "delete it at the provider");
+    shop.kill(0);
+    shop.rotate(&with(&["resume"], &[])).gives(0, "done; generation 2");
+    told(&watch(&[], &["--escalate"]).gives(1, ""), "it was rotated since");
+    assert_eq!((rotations(), shop.token()), (1, key(1)));
     shop.nothing_at_rest();
 }
 

@@ -1,6 +1,7 @@
 //! Usage, as a process: the provider is a server of our own on loopback, which the organisation's file puts in
 //! OpenAI's place.
 
+use super::server::{Server, authority};
 use super::{Folder, Output, example};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -216,4 +217,96 @@ fn a_log_that_names_keys_by_their_values_is_taken_in_by_fingerprint() {
     let bad = ["usage", "import", "--store", "u.db", "--mapping", "map.toml", "--name", "gateway", "bad"];
     let out = f.run(&bad).gives(2, "");
     assert!(out.err.contains("line 1") && out.err.contains("nothing of it"), "{out:?}");
+}
+
+/// The day so many days ago.
+fn day(ago: i64) -> String {
+    let at = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * ago);
+    at.strftime("%Y-%m-%d").to_string()
+}
+
+/// Neon's list of keys: one was used yesterday, one long ago, one never, and one is not in the inventory.
+fn neon() -> Server {
+    Server::standing_in("console.neon.tech", |request| {
+        let right = request.starts_with("GET /api/v2/api_keys ") && request.contains(ADMIN);
+        let item = |id: u64, used: &str| {
+            format!(
+                r#"{{"id":{id},"name":"k","created_at":"2025-01-15T10:30:00Z","created_by":{{"id":"u1"}},"last_used_at":{used},"last_used_from_addr":"192.0.2.1"}}"#
+            )
+        };
+        let used = |ago: i64| format!("\"{}T10:00:00Z\"", day(ago));
+        let list = [item(1, &used(1)), item(2, &used(200)), item(3, "null"), item(9, &used(2))].join(",");
+        let (status, body) = match right {
+            true => ("200 OK", format!("[{list}]")),
+            false => ("401 Unauthorized", r#"{"message":"authorization failed","code":""}"#.to_owned()),
+        };
+        Some(format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    })
+}
+
+#[test]
+fn last_uses_come_from_the_lists_of_rotation_and_tell_what_may_be_deleted() {
+    let (f, server) = (Folder::new(), neon());
+    let entry = |id: &str, name: &str| {
+        format!(
+            "[[key]]\nid = '{id}'\nteam = 'web'\nservice = 's'\nenvironment = 'staging'\nprovider = 'neon'\n\
+             rule = 'neon-api-key'\naccount = '{id}'\nadmin = 'neon'\nowner = 'ann'\nrotated = 2020-01-01\n\
+             known-as = ['{name}']\n"
+        )
+    };
+    let policy =
+        [entry("used", "1"), entry("dusty", "2"), entry("never", "3"), entry("elsewhere", "4")].concat();
+    f.put("roots.pem", authority()).put(
+        "policy.toml",
+        format!(
+            "version = 1\n[default]\ncadence = '36500d'\n[team.web]\n[admin.neon]\ncredential = 'env:ADMIN'\nprovider = 'neon'\n{policy}"
+        ),
+    );
+    f.put(
+        "org.toml",
+        format!("[endpoint.neon]\nbase = \"https://console.neon.tech\"\nconnect = \"{}\"\n", server.address),
+    );
+    let pull = |admin: &str| {
+        let args =
+            ["usage", "pull", "--store", "u.db", "--policy", "policy.toml", "--org-config", "org.toml"];
+        let mut command = f.command(&args);
+        Output::of(command.env("ADMIN", admin).env("SSL_CERT_FILE", "roots.pem").output().unwrap())
+    };
+    let wrong = pull("other").gives(3, "neon-api-key-last-used@neon");
+    assert!(!wrong.err.contains("other"), "{wrong:?}");
+    pull(ADMIN).shows(0, "4 keys listed");
+
+    let report = |format: &str, more: &[&str]| {
+        let args = ["policy", "report", "--policy", "policy.toml", "--usage", "u.db", "--format", format];
+        f.run(&[&args[..], more].concat()).gives(0, "").out
+    };
+    let doc: serde_json::Value = serde_json::from_str(&report("json", &["--record"])).unwrap();
+    let mut standing: Vec<(&str, &str, &str)> = doc["usage"]["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|k| {
+            (k["key"].as_str().unwrap(), k["standing"].as_str().unwrap(), k["last"].as_str().unwrap_or("-"))
+        })
+        .collect();
+    standing.sort_unstable();
+    let (old, new) = (day(200), day(1));
+    assert_eq!(
+        standing,
+        [
+            ("dusty", "unused", &*old),
+            ("elsewhere", "untold", "-"),
+            ("never", "unused", "-"),
+            ("used", "used", &*new)
+        ]
+    );
+    assert_eq!(doc["usage"]["strangers"][0]["key"], "9");
+    let markdown = report("markdown", &[]);
+    assert!(markdown.contains("### Unused: candidates for deletion"), "{markdown}");
+    assert!(markdown.contains(&format!("- {}: 4 keys, 0 late", day(0))), "the report before it: {markdown}");
+    let html = report("html", &[]);
+    assert!(html.contains("Unused: candidates for deletion") && html.contains("<svg"), "{html}");
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(unix)]
 
+mod course;
 mod crash;
 mod demonstration;
 mod faults;

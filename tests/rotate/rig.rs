@@ -28,6 +28,7 @@ pub(crate) struct Spec {
     pub(crate) manners: [Manner; 2],
     pub(crate) emergency: bool,
     pub(crate) liar: bool,
+    pub(crate) overlap: Span,
     pub(crate) provider: Faults,
     pub(crate) stores: [Faults; 2],
 }
@@ -44,12 +45,13 @@ impl Spec {
             manners: [first, second],
             emergency: false,
             liar: false,
+            overlap: OVERLAP,
             provider: Faults::default(),
             stores: [Faults::default(), Faults::default()],
         }
     }
 
-    /// As a word for a child process. Faults by number do not travel.
+    /// As a word for a child process. Faults by number and another overlap do not travel.
     pub(crate) fn word(&self) -> String {
         let class = Class::ALL.iter().position(|c| *c == self.class).unwrap();
         let manner = Manner::ALL.iter().position(|m| *m == self.manners[0]).unwrap();
@@ -96,8 +98,8 @@ impl Spec {
         };
         Frozen {
             path: Order::CreateFirst,
-            overlap: OVERLAP,
-            max_overlap: Span::hours(6),
+            overlap: self.overlap,
+            max_overlap: Span(self.overlap.0 + Span::hours(5).0),
             quiet: Span::seconds(600),
             soak: Span::days(1),
             proofs: vec![Proof::LastUsed],

@@ -2,6 +2,7 @@
 //! of the keys. Limits come from other seeds than the figures. `cargo test --test spikes -- --nocapture` prints them.
 #![allow(clippy::unwrap_used)]
 
+mod bound;
 mod nab;
 mod rivals;
 mod sample;
@@ -209,5 +210,10 @@ fn spikes_are_told_and_little_else() {
         let bound = limit(&|key, seen| oracle(key, seen, factor));
         tally(&FIGURES, factor, &|key, seen| episodes(&oracle(key, seen, factor), bound))
             .row("oracle", factor);
+        let keys: Vec<Key> = FIGURES.iter().flat_map(|seed| keys(*seed, KEYS)).collect();
+        let most = bound::bound(&keys, factor);
+        print!("nobody more  x{factor:<4} {MOST_FALSE:.3} | {:5.1} %", most.all * 100.0);
+        BANDS.iter().zip(most.bands).for_each(|(band, share)| print!(" | {band:?} {:5.1} %", share * 100.0));
+        println!();
     }
 }

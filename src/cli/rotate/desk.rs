@@ -92,7 +92,7 @@ impl Desk<'_> {
             let values = |key: &KeyId| self.value(id, key);
             let judge = self.asker.judge(asking, &plan.rule);
             let provider: Box<dyn Provider + '_> = match plan.way_of(&record.rotation) {
-                Way::Calls => Box::new(self.declared(asking, &plan)?),
+                Way::Calls => Box::new(declared(&*self.office.doors, asking, &plan)?),
                 Way::ByHand => Box::new(ByHand::new(&judge, brought, &values)),
             };
             let engine =
@@ -101,21 +101,6 @@ impl Desk<'_> {
         })?;
         self.office.export_head()?;
         Ok(stop)
-    }
-
-    /// The provider's own calls, with the administrator's credential, which is fetched now and kept nowhere.
-    fn declared<'v>(&self, asking: &'v Asking<'v>, plan: &Plan) -> Result<Declared<'v>> {
-        let names: Vec<String> = plan.calls.admin.keys().cloned().collect();
-        let mut admin = BTreeMap::new();
-        if let Some(reference) = plan.admin.as_ref().filter(|_| !names.is_empty()) {
-            let found = self.office.doors.fetch(&reference.to_string());
-            let found =
-                found.map_err(|why| usage(format!("the administrator's credential ({reference}): {why}")))?;
-            admin = parts(&names, &found).ok_or_else(|| {
-                usage(format!("{reference} holds no JSON object with the texts {}", names.join(", ")))
-            })?;
-        }
-        Declared::new(asking.verifier, &plan.rule, admin, &plan.asked).map_err(usage)
     }
 
     /// Takes steps until something stops them.
@@ -182,6 +167,21 @@ impl Desk<'_> {
             )),
         }
     }
+}
+
+/// The provider's own calls, with the administrator's credential, which is fetched now and kept nowhere.
+pub(super) fn declared<'v>(doors: &dyn Doors, asking: &'v Asking<'v>, plan: &Plan) -> Result<Declared<'v>> {
+    let names: Vec<String> = plan.calls.admin.keys().cloned().collect();
+    let mut admin = BTreeMap::new();
+    if let Some(reference) = plan.admin.as_ref().filter(|_| !names.is_empty()) {
+        let found = doors.fetch(&reference.to_string());
+        let found =
+            found.map_err(|why| usage(format!("the administrator's credential ({reference}): {why}")))?;
+        admin = parts(&names, &found).ok_or_else(|| {
+            usage(format!("{reference} holds no JSON object with the texts {}", names.join(", ")))
+        })?;
+    }
+    Declared::new(asking.verifier, &plan.rule, admin, &plan.asked).map_err(usage)
 }
 
 /// The plan of a lineage; without a journal for its first rotation.

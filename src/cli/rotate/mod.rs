@@ -5,6 +5,8 @@ mod ask;
 mod asker;
 mod audit;
 mod desk;
+mod escalate;
+mod last;
 mod office;
 mod people;
 mod plan;
@@ -19,12 +21,16 @@ mod traffic;
 mod words;
 mod world;
 
+pub(crate) use escalate::{EscalateArgs, Escalated, Leak};
+pub(crate) use last::last_uses;
+pub(crate) use office::OfficeArgs;
 pub(crate) use proposals::{ProposalArgs, Shape, proposals};
 
 use super::{code, output};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use desk::{Desk, Stop};
+use keywheel::rotate::course::{self, Course};
 use keywheel::rotate::machine::{Halt, Phase, Stuck, Verb};
 use keywheel::rotate::plan::Way;
 use keywheel::rotate::signed::Word;
@@ -110,6 +116,16 @@ pub(crate) fn run(args: &RotateCommand) -> Result<u8> {
         What::Audit(args) => audit::run(args),
         What::Revoke(args) => revoke::run(args),
     }
+}
+
+/// The courses of all rotations of the journal that is named, after its audit was checked; none if none is named.
+pub(crate) fn courses(args: &OfficeArgs) -> Result<Vec<Course>> {
+    if !args.named() {
+        return Ok(Vec::new());
+    }
+    let office = args.look()?;
+    office.journal.verify_audit(None).map_err(super::usage)?;
+    Ok(course::courses(&office.journal.audit_entries()?))
 }
 
 /// Says where a rotation stopped, and what follows, on standard error.

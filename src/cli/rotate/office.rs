@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Clone, Debug, Args)]
-pub(super) struct OfficeArgs {
+pub(crate) struct OfficeArgs {
     /// Folder of the journal
     #[arg(long, value_name = "DIR", env = "KEYWHEEL_STATE")]
     state: Option<PathBuf>,

@@ -126,7 +126,7 @@ pub(super) fn new_key() -> Result<Secret> {
 }
 
 /// The rotation of a subject: one that is under way, or a new one if the caller may begin it.
-fn begin(
+pub(super) fn begin(
     desk: &Desk<'_>,
     subject: &Subject,
     hash: Option<&str>,

@@ -36,7 +36,7 @@ pub(super) struct SubjectArgs {
 
 /// How providers are asked.
 #[derive(Clone, Debug, Args)]
-pub(super) struct AskArgs {
+pub(crate) struct AskArgs {
     /// The organisation's configuration
     #[arg(long, value_name = "FILE", env = "KEYWHEEL_ORG_CONFIG")]
     org_config: Option<PathBuf>,
@@ -81,6 +81,23 @@ impl AskArgs {
 }
 
 impl SubjectArgs {
+    /// A key of a report that was scanned from `root`.
+    pub(super) fn of_report(
+        report: &Path,
+        print: &Fingerprint,
+        root: &Path,
+        baseline: Option<&Path>,
+    ) -> Self {
+        SubjectArgs {
+            lineage: None,
+            report: Some(report.to_owned()),
+            fingerprint: Some(print.to_string()),
+            root: root.to_owned(),
+            baseline: baseline.map(Path::to_owned),
+            leaked: false,
+        }
+    }
+
     /// Why the key is rotated, as far as the command line says.
     pub(super) fn kind(&self) -> Kind {
         if self.leaked { Kind::Emergency } else { Kind::Scheduled }

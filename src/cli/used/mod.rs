@@ -1,9 +1,13 @@
 //! `keywheel usage`: who used which key, when, for how much.
 
+mod hygiene;
 mod import;
+mod marks;
 mod pull;
 mod show;
 mod watch;
+
+pub(crate) use hygiene::HygieneArgs;
 
 use super::organisation::{Organisation, OrganisationArgs};
 use super::{output, usage};
@@ -48,7 +52,7 @@ A pull that is killed goes on where it was. What a provider corrects later takes
     /// Write every row, one a line
     Export(show::ExportArgs),
     /// Look for use that is not usual, and write alerts of it
-    Watch(watch::WatchArgs),
+    Watch(Box<watch::WatchArgs>),
     /// List what can be read, and how far it was
     Sources(pull::SourcesArgs),
 }

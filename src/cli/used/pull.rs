@@ -2,6 +2,7 @@
 
 use super::{StoreArgs, now, organisation, period, screen, told};
 use crate::cli::organisation::OrganisationArgs;
+use crate::cli::rotate::last_uses;
 use crate::cli::verify::{http, secret_text};
 use crate::cli::{code, output, settings, usage};
 use anyhow::Result;
@@ -11,9 +12,9 @@ use keywheel::config::Config;
 use keywheel::detect::Detector;
 use keywheel::model::Secret;
 use keywheel::rotate::policy::Reference;
-use keywheel::rule::{Metered, embedded_texts, meters};
+use keywheel::rule::{Class, Metered, embedded_texts, meters};
 use keywheel::usage::pull::{Pull, Pulled};
-use keywheel::usage::{Store, time};
+use keywheel::usage::{Measures, SourceInfo, Store, Stretch, time};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,8 @@ use std::time::{Duration, Instant};
 const CALL: Duration = Duration::from_secs(120);
 /// How often signals are looked at.
 const BEAT: Duration = Duration::from_millis(100);
+/// The name of the lists that say when keys were used last.
+const LAST_USED: &str = "last-used";
 /// Fewest seconds for which hours are kept: the spikes learn from five weeks.
 const LEAST_KEPT: i64 = 60 * time::DAY;
 
@@ -38,7 +41,7 @@ pub(crate) struct PullArgs {
     /// A credential that may read usage: `PROVIDER=env:NAME` or `PROVIDER=file:/path`; `PROVIDER/ACCOUNT=…` for several
     #[arg(long = "admin", value_name = "WHAT=WHERE")]
     admins: Vec<String>,
-    /// Read only this; see `usage sources`
+    /// Read only this: see `usage sources`, or `last-used`
     #[arg(long = "source", value_name = "ID")]
     only: Vec<String>,
     /// What a source asks for and no call finds: `ID.NAME=VALUE`
@@ -98,7 +101,8 @@ pub(crate) fn run(args: &PullArgs) -> Result<u8> {
         None => Config::default(),
     };
     let all = all(args.files.rule_paths())?;
-    if let Some(unknown) = args.only.iter().find(|id| !all.contains_key(*id)) {
+    let lasts = args.only.iter().any(|id| id == LAST_USED);
+    if let Some(unknown) = args.only.iter().find(|id| !all.contains_key(*id) && *id != LAST_USED) {
         return Err(usage(format!("there is no source `{unknown}`; `keywheel usage sources` names them")));
     }
     let asked = asked(&args.set, &all)?;
@@ -172,9 +176,41 @@ pub(crate) fn run(args: &PullArgs) -> Result<u8> {
         }
         Ok(())
     })?;
+    if let Some(organisation) = organisation.as_ref().filter(|_| args.only.is_empty() || lasts) {
+        for read in last_uses(organisation, config, &args.allow_internal)? {
+            match read.told {
+                Ok(told) => {
+                    let provider = read.provider.as_str();
+                    let safe = |key: String| screen(&detector, provider, &key).unwrap_or(key);
+                    let last: BTreeMap<_, _> = told.into_iter().map(|(key, at)| (safe(key), at)).collect();
+                    keep(&store, &read.source, provider, &last, now)?;
+                    writeln!(out, "{:40} {} keys listed", read.source, last.len())?;
+                }
+                Err(error) => {
+                    failed = true;
+                    told(&format!("{}: {error:#}", read.source));
+                }
+            }
+        }
+    }
     store.prune(now.saturating_sub(args.keep)).map_err(anyhow::Error::new)?;
     output::print(out.as_bytes())?;
     Ok(if failed { code::INCOMPLETE } else { code::CLEAN })
+}
+
+/// Keeps when keys were used last.
+fn keep(store: &Store, name: &str, provider: &str, last: &BTreeMap<String, i64>, now: i64) -> Result<()> {
+    let source = SourceInfo {
+        name: name.to_owned(),
+        provider: provider.to_owned(),
+        class: Class::Provider,
+        grain: time::HOUR,
+        measures: Measures::default(),
+    };
+    let at = time::floor(now, time::HOUR);
+    let stretch = Stretch { source: &source, from: at, to: at, rows: &[], last, now };
+    store.replace(&stretch).map_err(usage)?;
+    Ok(())
 }
 
 fn line(done: &Pulled) -> String {

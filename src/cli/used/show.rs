@@ -1,17 +1,20 @@
 //! `keywheel usage show` and `usage export`.
 
+use super::marks::marks;
 use super::{StoreArgs, now, organisation, owners, period};
-use crate::cli::organisation::{Organisation, OrganisationArgs};
+use crate::cli::organisation::OrganisationArgs;
+use crate::cli::rotate::OfficeArgs;
 use crate::cli::terminal::plain;
 use crate::cli::{code, output, usage};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use keywheel::usage::page::{Mark, page};
+use keywheel::usage::page::page;
 use keywheel::usage::table::{By, Table, table};
-use keywheel::usage::{Filter, Numbers, Store, time};
+use keywheel::usage::{Filter, Numbers, time};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
@@ -27,6 +30,12 @@ pub(crate) struct ShowArgs {
     /// How to write it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Shape,
+    /// For `html`: a report of `keywheel scan --history --format json`, whose keys are marked
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    findings: Option<PathBuf>,
+    // For `html`: the journal whose rotations are marked, with the time in which both keys worked.
+    #[command(flatten)]
+    office: OfficeArgs,
 }
 
 #[derive(Debug, Args)]
@@ -96,36 +105,13 @@ pub(crate) fn show(args: &ShowArgs) -> Result<u8> {
         Shape::Json => document(&table()?, from, to),
         Shape::Csv => String::from_utf8(csv(&table()?)?)?,
         Shape::Html => {
-            let marks = marks(&store, from, organisation.as_ref())?;
-            page(&store, from, to, &owners, &marks).map_err(usage)?
+            let findings = args.findings.as_deref();
+            let (marks, overlaps) = marks(&store, (from, to), organisation.as_ref(), &args.office, findings)?;
+            page(&store, from, to, &owners, &marks, &overlaps).map_err(usage)?
         }
     };
     output::print(text.as_bytes())?;
     Ok(code::CLEAN)
-}
-
-/// What the drawing shows beside use: rotations of the inventory, and hours that were told as unusual.
-fn marks(store: &Store, from: i64, organisation: Option<&Organisation>) -> Result<Vec<Mark>> {
-    let mut marks = Vec::new();
-    for key in organisation.iter().flat_map(|o| &o.policy.file.key) {
-        if let Some(at) = key.rotated.map(|when| when.0.as_second()).filter(|at| *at >= from) {
-            let text = format!("rotated, for {}", key.service);
-            marks.push(Mark { at, kind: "rotation".to_owned(), subject: key.id.to_string(), text });
-        }
-    }
-    for (subject, hours) in store.flags(from).map_err(usage)? {
-        // Hours in a row are one mark.
-        let mut last = None;
-        for at in hours {
-            if last != Some(at - time::HOUR) {
-                let text = "more use than usual".to_owned();
-                marks.push(Mark { at, kind: "spike".to_owned(), subject: subject.clone(), text });
-            }
-            last = Some(at);
-        }
-    }
-    marks.sort_by(|a, b| (a.at, &a.subject).cmp(&(b.at, &b.subject)));
-    Ok(marks)
 }
 
 fn numbers(n: &Numbers) -> [String; 5] {

@@ -4,6 +4,7 @@
 use super::{CodeOwners, Key};
 use crate::model::Fingerprint;
 use crate::rotate::policy::Policy;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +43,22 @@ pub struct Spot {
     pub path: String,
     /// From 1.
     pub line: u64,
+    /// What a scan of a history knows of it.
+    #[serde(default, skip_serializing)]
+    history: Option<Origin>,
+}
+
+/// Where in a history it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Origin {
+    authored: Option<String>,
+}
+
+impl Spot {
+    /// When the first commit that has it was written, as its author says.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.history.as_ref()?.authored.as_ref()?.parse().ok()
+    }
 }
 
 impl Seen {

@@ -1,5 +1,6 @@
 //! One lineage of keys: the same place in the organisation, whichever value stands there today.
 
+use super::Whence;
 use crate::model::Fingerprint;
 use crate::rotate::policy::{Name, Settings, Text};
 use jiff::Timestamp;
@@ -120,6 +121,9 @@ pub struct Consumer {
     /// The repository that it is built from, whose own file may be stricter about this key.
     #[serde(default)]
     pub repository: Option<Name>,
+    /// From where it calls: addresses, networks, or countries as its provider names them.
+    #[serde(default)]
+    pub places: Vec<Whence>,
 }
 
 /// A day, or a moment with its offset from UTC. A day stands for its first moment in UTC.

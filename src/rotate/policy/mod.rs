@@ -5,7 +5,7 @@ mod catalogue;
 pub mod check;
 mod error;
 mod file;
-mod hygiene;
+pub mod hygiene;
 mod period;
 mod settings;
 mod trust;

@@ -32,6 +32,17 @@ pub struct Mark {
     pub text: String,
 }
 
+/// A time in which the old and the new key of a rotation both worked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overlap {
+    /// Seconds since 1970.
+    pub from: i64,
+    /// None while the old key still works.
+    pub to: Option<i64>,
+    /// The lineage.
+    pub subject: String,
+}
+
 /// Writes the page.
 ///
 /// # Errors
@@ -42,12 +53,13 @@ pub fn page(
     to: i64,
     owners: &Owners,
     marks: &[Mark],
+    overlaps: &[Overlap],
 ) -> Result<String, StoreError> {
     let step = if to - from <= BY_HOUR { time::HOUR } else { time::DAY };
     let by_time = if step == time::HOUR { By::Hour } else { By::Day };
     let series = table(store, from, to, &[By::Service, by_time], owners)?;
     let keys = table(store, from, to, &[By::Service, By::Key, By::Provider], owners)?;
-    let data = data(&series, from, to, step, marks).to_string();
+    let data = data(&series, from, to, step, marks, overlaps).to_string();
     let mut out = String::with_capacity(160 << 10);
     let [first, last] = [from, to].map(|at| time::shown(at, time::HOUR));
     let _ = write!(
@@ -70,10 +82,11 @@ pub fn page(
     );
     out += "<h2>By service</h2>\n<p><button data-measure=\"requests\">Requests</button> <button \
             data-measure=\"tokens\">Tokens</button> <button data-measure=\"cost\">US dollars</button></p>\n\
-            <div id=\"plot\"></div>\n<div id=\"legend\"></div>\n\
+            <div id=\"plot\"></div>\n<div id=\"legend\"></div>\n<div id=\"signs\"></div>\n\
             <noscript><p>The drawing needs scripts; the tables do not.</p></noscript>\n";
     key_table(&keys, &mut out);
     mark_table(marks, from, to, &mut out);
+    overlap_table(overlaps, to, &mut out);
     // Nothing in a text may end the element that it stands in.
     let data = data.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
     let license = LICENSE.trim();
@@ -86,7 +99,7 @@ pub fn page(
 }
 
 /// What the drawing needs.
-fn data(series: &Table, from: i64, to: i64, step: i64, marks: &[Mark]) -> Value {
+fn data(series: &Table, from: i64, to: i64, step: i64, marks: &[Mark], overlaps: &[Overlap]) -> Value {
     let mut services: BTreeMap<&str, BTreeMap<i64, Numbers>> = BTreeMap::new();
     let mut times: BTreeSet<i64> =
         (time::floor(from, step)..to).step_by(usize::try_from(step).unwrap_or(3600)).collect();
@@ -135,7 +148,11 @@ fn data(series: &Table, from: i64, to: i64, step: i64, marks: &[Mark]) -> Value 
         _ => "tokens",
     };
     let marks: Vec<Value> = marks.iter().map(|m| json!({"at": m.at, "kind": m.kind})).collect();
-    json!({"times": times, "services": services, "marks": marks, "first": first})
+    let overlaps: Vec<Value> = overlaps
+        .iter()
+        .map(|o| json!({"from": o.from.max(from), "to": o.to.unwrap_or(to).min(to)}))
+        .collect();
+    json!({"times": times, "services": services, "marks": marks, "overlaps": overlaps, "first": first})
 }
 
 fn key_table(keys: &Table, out: &mut String) {
@@ -199,6 +216,24 @@ fn mark_table(marks: &[Mark], from: i64, to: i64, out: &mut String) {
     *out += "</table>\n";
 }
 
+fn overlap_table(overlaps: &[Overlap], to: i64, out: &mut String) {
+    if overlaps.is_empty() {
+        return;
+    }
+    *out += "<h2>Both keys at work</h2>\n<table>\n<tr><th>Key<th>From<th>Until<th class=\"n\">Hours</tr>\n";
+    for o in overlaps {
+        let until = o.to.map_or_else(|| "still".to_owned(), |at| time::shown(at, time::HOUR));
+        let _ = writeln!(
+            out,
+            "<tr><td class=\"code\">{}<td>{}<td>{until}<td class=\"n\">{}</tr>",
+            escape(&o.subject),
+            time::shown(o.from, time::HOUR),
+            thousands((o.to.unwrap_or(to) - o.from).max(0) / time::HOUR)
+        );
+    }
+    *out += "</table>\n";
+}
+
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -254,11 +289,19 @@ mod tests {
         let owners = Owners::from([(("acme".to_owned(), name.to_owned()), owner)]);
         let mark =
             Mark { at: 7200, kind: "spike".to_owned(), subject: name.to_owned(), text: "x & y".to_owned() };
-        let text = page(&store, 0, 86_400, &owners, &[mark]).unwrap();
+        let overlaps = [
+            Overlap { from: -7200, to: Some(18_000), subject: name.to_owned() },
+            Overlap { from: 36_000, to: None, subject: "shop".to_owned() },
+        ];
+        let text = page(&store, 0, 86_400, &owners, &[mark], &overlaps).unwrap();
         drop(store);
         let _ = std::fs::remove_file(&path);
         assert!(!text.contains("<img"), "a name became markup");
         assert!(text.contains("1\u{202f}234") && text.contains("2.50") && text.contains("x &amp; y"));
+        assert!(
+            text.contains("<td>still<td class=\"n\">14</tr>") && text.contains("<td class=\"n\">7</tr>"),
+            "{text}"
+        );
         assert!(text.contains("default-src 'none'") && text.contains("Leon Sorokin"));
         for loads in ["src=\"", "href=", "@import", "fetch(", "XMLHttpRequest", "url("] {
             assert!(!text.contains(loads), "{loads}");
@@ -266,6 +309,8 @@ mod tests {
         let data = text.split("id=\"data\">").nth(1).unwrap().split("</script>").next().unwrap();
         let data: Value = serde_json::from_str(data).unwrap();
         assert_eq!((data["times"].as_array().unwrap().len(), &data["first"]), (24, &"cost".into()));
+        let windows = json!([{"from": 0, "to": 18_000}, {"from": 36_000, "to": 86_400}]);
+        assert_eq!(data["overlaps"], windows, "what is drawn lies within the page's time");
         assert_eq!(
             (&data["services"][0]["name"], &data["services"][0]["cost"][1]),
             (&name.into(), &2.5.into())

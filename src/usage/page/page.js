@@ -10,22 +10,48 @@
     const sum = page.times.map(() => 0);
     return page.services.map((service) => service[measure].map((value, i) => (sum[i] += value)));
   };
+  // A sign is told by its colour and by its dashes.
+  const signs = {
+    rotation: ["#2a7", [6, 4], "rotation"],
+    emergency: ["#c22", [6, 4], "emergency rotation"],
+    finding: ["#83c", [2, 3], "stands in code since"],
+    spike: ["#c22", [], "spike"],
+    other: ["#666", [1, 4], "other alert"],
+  };
+  const sign = (kind) => signs[kind] || signs.other;
+  // Over the drawing, since a stack covers what lies under it: a veil, and a bar at the top.
+  const windows = (u, ratio) => {
+    const { ctx, bbox } = u;
+    for (const { from, to } of page.overlaps) {
+      const left = Math.max(bbox.left, u.valToPos(from, "x", true));
+      const right = Math.min(bbox.left + bbox.width, u.valToPos(to, "x", true));
+      if (!(right > left)) continue;
+      ctx.fillStyle = "rgba(34, 170, 119, .18)";
+      ctx.fillRect(left, bbox.top, right - left, bbox.height);
+      ctx.fillStyle = "#2a7";
+      ctx.fillRect(left, bbox.top, Math.max(2, right - left), 6 * ratio);
+    }
+  };
   const marks = (u) => {
-    const { ctx } = u;
+    const { ctx, bbox } = u;
+    const ratio = uPlot.pxRatio || 1;
     ctx.save();
-    ctx.lineWidth = 2;
-    ctx.font = "24px sans-serif";
+    windows(u, ratio);
+    ctx.lineWidth = 2 * ratio;
     for (const mark of page.marks) {
       const x = u.valToPos(mark.at, "x", true);
-      if (x < u.bbox.left || x > u.bbox.left + u.bbox.width) continue;
-      ctx.strokeStyle = mark.kind === "rotation" ? "#2a7" : "#c22";
-      ctx.setLineDash(mark.kind === "rotation" ? [4, 4] : []);
+      if (!(x >= bbox.left && x <= bbox.left + bbox.width)) continue;
+      const [stroke, dashes] = sign(mark.kind);
+      ctx.strokeStyle = stroke;
+      ctx.setLineDash(dashes.map((n) => n * ratio));
       ctx.beginPath();
-      ctx.moveTo(x, u.bbox.top);
-      ctx.lineTo(x, u.bbox.top + u.bbox.height);
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
       ctx.stroke();
     }
     ctx.restore();
+    document.body.dataset.windows = page.overlaps.length;
+    document.body.dataset.marks = page.marks.length;
   };
   const draw = (measure) => {
     for (const button of document.querySelectorAll("button"))
@@ -55,6 +81,20 @@
     item.append(box, service.name);
     legend.append(item);
   });
+  const explained = document.getElementById("signs");
+  const explain = (text, style) => {
+    const item = document.createElement("span");
+    const line = document.createElement("i");
+    Object.assign(line.style, style);
+    item.append(line, text);
+    explained.append(item);
+  };
+  for (const kind of new Set(page.marks.map((mark) => (signs[mark.kind] ? mark.kind : "other")))) {
+    const [stroke, dashes, text] = signs[kind];
+    explain(text, { borderTop: `2px ${dashes.length === 0 ? "solid" : dashes[0] > 2 ? "dashed" : "dotted"} ${stroke}` });
+  }
+  if (page.overlaps.length > 0)
+    explain("old and new key both work", { borderTop: "6px solid #2a7", background: "rgba(34, 170, 119, .18)", height: "1rem" });
   for (const button of document.querySelectorAll("button"))
     button.addEventListener("click", () => draw(button.dataset.measure));
   addEventListener("resize", () => draw(document.body.dataset.drawn));

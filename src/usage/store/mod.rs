@@ -1,14 +1,17 @@
 //! The series in one SQLite file. No value of a key is in it, only what providers call their keys.
 
 mod open;
+mod past;
 mod read;
 mod write;
 
-pub use read::{Filter, LastUse, Line, Names};
+pub use past::Counts;
+pub use read::{Filter, LastUse, Line, Names, Teller};
 pub use write::{Changed, Stretch, Taken};
 
-use crate::alert::{Outbox, OutboxError};
+use crate::alert::{Event, Outbox, OutboxError};
 use crate::rule::{Class, Columns, Grain};
+use crate::usage::time;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -204,6 +207,19 @@ impl Store {
             flags.entry(subject).or_default().insert(at);
         }
         Ok(flags)
+    }
+
+    /// What was told from `from` on, each with the hour that it is about.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn told(&self, from: i64) -> Result<Vec<(i64, Event)>, OutboxError> {
+        let events = self.outbox()?.events(from)?;
+        let seen = |event: &Event| {
+            let fact = event.facts.iter().find(|(name, _)| name == "seen")?;
+            time::read(&serde_json::Value::from(fact.1.as_str()))
+        };
+        Ok(events.into_iter().map(|event| (seen(&event).unwrap_or(event.at), event)).collect())
     }
 
     /// Writes what a look told, with its events, all or nothing.

@@ -55,6 +55,17 @@ pub struct LastUse {
     pub at: i64,
 }
 
+/// A source that tells of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Teller {
+    /// The source.
+    pub source: i64,
+    /// The key.
+    pub key: i64,
+    /// The first day of which the source tells anything; none if it tells of no days.
+    pub since: Option<i64>,
+}
+
 impl Store {
     /// All names.
     ///
@@ -156,6 +167,38 @@ impl Store {
         let db = self.db.borrow();
         let mut rows = db.prepare("SELECT key, max(at) FROM last_use GROUP BY key ORDER BY key")?;
         let list = rows.query_map([], |r| Ok(LastUse { key: r.get(0)?, at: r.get(1)? }))?;
+        Ok(list.collect::<Result<_, _>>()?)
+    }
+
+    /// The last day of each key with use, by whoever sees uses and not only readings.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn last_days(&self) -> Result<Vec<(i64, i64)>, StoreError> {
+        let db = self.db.borrow();
+        let mut rows = db.prepare(
+            "SELECT d.key, max(d.at) FROM day d JOIN source s ON s.id = d.source
+             WHERE s.class <> 'weak' AND (d.requests > 0 OR d.input > 0 OR d.output > 0 OR d.cost > 0)
+             GROUP BY d.key ORDER BY d.key",
+        )?;
+        let list = rows.query_map([], |r| Ok((r.get(0)?, r.get::<_, i64>(1)? * 86_400)))?;
+        Ok(list.collect::<Result<_, _>>()?)
+    }
+
+    /// Which source tells of which key, each with the first day of which the source tells anything.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn tellers(&self) -> Result<Vec<Teller>, StoreError> {
+        let db = self.db.borrow();
+        let mut rows = db.prepare(
+            "SELECT k.source, k.key, (SELECT min(at) FROM day WHERE source = k.source)
+             FROM (SELECT source, key FROM day UNION SELECT source, key FROM last_use) k ORDER BY k.source, k.key",
+        )?;
+        let list = rows.query_map([], |r| {
+            let since = r.get::<_, Option<i64>>(2)?.map(|day| day * 86_400);
+            Ok(Teller { source: r.get(0)?, key: r.get(1)?, since })
+        })?;
         Ok(list.collect::<Result<_, _>>()?)
     }
 }
