@@ -1,16 +1,16 @@
 //! The most that anybody can tell.
 //!
 //! Whoever watches tells at some hours. With so many false episodes a key-week, the chance that one begins within the
-//! twelve hours of an attack that does not happen is, on average over hours and keys, at most `size` below. So "is it
-//! told within these twelve hours?" is a test of that size, and by Neyman and Pearson none of that size finds more
-//! than the one that compares the true likelihood ratio of the twelve hours with one threshold. It is given what no
+//! first hours of an attack that does not happen is, on average over hours and keys, at most `size` below. So "is it
+//! told within these hours?" is a test of that size, and by Neyman and Pearson none of that size finds more than the
+//! one that compares the true likelihood ratio of these hours with one threshold. It is given what no
 //! watch has: the truth of each key, the strength of the attack, and which hours to look at.
 
 use super::sample::{ATTACK, Key, Random, WEEK};
 use super::{BANDS, MOST_FALSE, ln_gamma, log_likelihood};
 
-/// Windows of a key with and without an attack each.
-const WINDOWS: usize = 24;
+/// Hours of windows with and without an attack that are made up for each key.
+const MADE_UP: usize = 24 * ATTACK;
 /// From this rate on everything is taken for told, at no cost: it stays a bound, and large counts need no sums.
 const TOLD: f64 = 10.0;
 
@@ -29,8 +29,9 @@ struct Ratios {
     attacked: Vec<f64>,
 }
 
-/// The bound for attacks that bring the use to `factor` times the mean.
-pub(crate) fn bound(keys: &[Key], factor: f64) -> Bound {
+/// The bound on telling, within their first `hours`, attacks that bring the use to `factor` times the mean.
+pub(crate) fn bound(keys: &[Key], factor: f64, hours: usize) -> Bound {
+    let each = MADE_UP / hours;
     let ratios: Vec<Ratios> = keys
         .iter()
         .enumerate()
@@ -38,7 +39,7 @@ pub(crate) fn bound(keys: &[Key], factor: f64) -> Bound {
         .map(|(n, key)| {
             let mut r = Random::new(0xb0d1e5 ^ (n as u64) << 8 ^ factor as u64);
             let mut windows = |factor: f64, truth: f64| -> Vec<f64> {
-                (0..WINDOWS).map(|_| window(key, &mut r, factor, truth)).collect()
+                (0..each).map(|_| window(key, &mut r, factor, truth, hours)).collect()
             };
             let (usual, attacked) = (windows(1.0, factor), windows(factor, factor));
             let band = BANDS.iter().position(|(low, high)| (*low..*high).contains(&key.rate)).unwrap_or(3);
@@ -52,21 +53,21 @@ pub(crate) fn bound(keys: &[Key], factor: f64) -> Bound {
         let (mut usual, attacked) = (pick(|r| &r.usual), pick(|r| &r.attacked));
         usual.sort_unstable_by(|a, b| b.total_cmp(a));
         // The keys that are told for nothing leave their share of the false episodes to the others.
-        let windows = usual.len() + certain * WINDOWS;
-        let size = MOST_FALSE * ATTACK as f64 / WEEK as f64;
+        let windows = usual.len() + certain * each;
+        let size = MOST_FALSE * hours as f64 / WEEK as f64;
         let threshold = usual.get((size * windows as f64).ceil() as usize).copied().unwrap_or(f64::MIN);
         let found = attacked.iter().filter(|ratio| **ratio >= threshold).count();
-        (found + certain * WINDOWS) as f64 / (attacked.len() + certain * WINDOWS) as f64
+        (found + certain * each) as f64 / (attacked.len() + certain * each) as f64
     };
     let certain = keys.len() - ratios.len();
     let band = |n: usize| if BANDS[n].0 >= TOLD { 1.0 } else { told(&|r| r.band == n, 0) };
     Bound { all: told(&|_| true, certain), bands: [band(0), band(1), band(2), band(3)] }
 }
 
-/// The log likelihood ratio of twelve hours of made-up use.
-fn window(key: &Key, r: &mut Random, factor: f64, truth: f64) -> f64 {
+/// The log likelihood ratio of some hours of made-up use.
+fn window(key: &Key, r: &mut Random, factor: f64, truth: f64, hours: usize) -> f64 {
     let from = (r.unit() * (WEEK - ATTACK) as f64) as usize;
-    (from..from + ATTACK)
+    (from..from + hours)
         .map(|h| {
             let mean = key.shape[h % WEEK];
             let burst = key.bursts && r.unit() < OFTEN;

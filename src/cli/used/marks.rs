@@ -1,6 +1,7 @@
 //! What a page of usage shows beside use: rotations with their overlaps, keys found in code, and what was told.
 
 use crate::cli::organisation::{Organisation, report};
+use crate::cli::policy::count;
 use crate::cli::rotate::{OfficeArgs, courses};
 use crate::cli::usage;
 use anyhow::Result;
@@ -54,7 +55,7 @@ pub(super) fn marks(
     if let (Some(path), Some(organisation)) = (findings, organisation) {
         for hit in report(path, None)?.matched(&organisation.policy)?.hits {
             let Some(at) = hit.spots.iter().filter_map(|spot| spot.since()).min() else { continue };
-            let text = format!("stands in code since then, in {} places", hit.spots.len());
+            let text = format!("stands in code since then, in {}", count(hit.spots.len(), "place"));
             marks.push(mark(at.as_second(), "finding", hit.key.id.as_str(), text));
         }
     }
