@@ -15,7 +15,7 @@ use keywheel::rotate::plan::{Known, Landing, Plan, Way};
 use keywheel::rotate::provider::Declared;
 #[cfg(unix)]
 use keywheel::rotate::store::Program;
-use keywheel::rotate::store::{Rollout, Spec};
+use keywheel::rotate::store::{Doors, Rollout, Spec};
 use keywheel::rotate::time::{Moment, Span};
 use keywheel::rotate::{Engine, Progress, Provider, Rotation, RotationId, Store};
 use std::collections::BTreeMap;
