@@ -160,7 +160,6 @@ const CASES: &[Case] = &[
     (Code::UnknownName, &[("store = 'bao'", "store = 'boa'")], "no [store.boa]"),
     (Code::UnknownName, &[("owner = 'ann'", "owner = 'anna'")], "no [approver.anna]"),
     (Code::UnknownName, &[("key = 'root'", "key = 'rot'")], "no [[key]] with that id"),
-    (Code::UnknownName, &[("hook = 'try'\n[route.chat]", "hook = 'trie'\n[route.chat]")], "no [hook.trie]"),
     (Code::UnknownName, &[("hook = 'try'\n[admin", "hook = 'trie'\n[admin")], "no [hook.trie]"),
     (Code::UnknownName, &[("staging = 'stage'", "staging = 'stag'")], "`stag` is named"),
     (Code::UnknownName, &[("staging = 'stage'", "staging = 'stage'\nshared-with = ['x']")], "`x` is named"),
