@@ -80,6 +80,9 @@ pub struct Next {
     pub by: By,
     /// Query parameter that takes it.
     pub parameter: String,
+    /// Whether it is a field of the JSON body instead.
+    #[serde(default)]
+    pub field: bool,
     /// The number of the first page, with `by = "page"`.
     #[serde(default = "one")]
     pub first: usize,

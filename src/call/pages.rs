@@ -1,6 +1,6 @@
 //! Lists that come in pages, read whole.
 
-use super::run::{MOST_PAGES, body, done, goes_on, set_parameter, text};
+use super::run::{MOST_PAGES, body, done, goes_on, text, turn};
 use super::{By, Caller, Expect, MOST_LIST, Next, Request, Step, StepError, Values, sign};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -36,7 +36,7 @@ impl Caller<'_> {
         for n in 0..MOST_PAGES {
             let mut prepared = self.prepare(request, values)?;
             if let (Some(next), Some(cursor)) = (next, &cursor) {
-                set_parameter(&mut prepared, &next.parameter, cursor);
+                turn(&mut prepared, next, cursor);
                 // What is signed has changed.
                 if let Some(how) = &request.sign {
                     prepared.headers.retain(|(name, _)| !sign::sets(name));

@@ -254,7 +254,7 @@ impl Caller<'_> {
         for page in 0..MOST_PAGES {
             let mut prepared = self.prepare(&step.request, values)?;
             if let (Some(next), Some(cursor)) = (&find.next, &cursor) {
-                set_parameter(&mut prepared, &next.parameter, cursor);
+                turn(&mut prepared, next, cursor);
                 // What is signed has changed.
                 if let Some(how) = &step.request.sign {
                     prepared.headers.retain(|(name, _)| !sign::sets(name));
@@ -391,6 +391,19 @@ fn captured(capture: &Capture, reply: &Reply, body: &Value) -> Option<zeroize::Z
 }
 
 /// Sets a query parameter, in the place of one that is there.
+/// Asks for the page that `cursor` names.
+pub(super) fn turn(request: &mut Prepared, next: &Next, cursor: &str) {
+    if !next.field {
+        return set_parameter(request, &next.parameter, cursor);
+    }
+    let body = request.body.as_ref().and_then(|body| serde_json::from_slice(body.expose()).ok());
+    if let Some(Value::Object(mut fields)) = body {
+        fields.insert(next.parameter.clone(), Value::from(cursor));
+        let text = zeroize::Zeroizing::new(Value::Object(fields).to_string());
+        request.body = Some(Secret::new(text.as_bytes()));
+    }
+}
+
 pub(super) fn set_parameter(request: &mut Prepared, name: &str, value: &str) {
     let target = request.target.expose();
     let cut = target.iter().position(|&b| b == b'?');

@@ -14,6 +14,10 @@ pub struct Meter {
     pub what: String,
     /// Id of the rule of the credential that may read it; its value fills the hole `admin`.
     pub admin: String,
+    /// Where that credential has several parts: their names, which are holes then in the place of `admin`. The value is a
+    /// JSON object of these texts.
+    #[serde(default)]
+    pub parts: Vec<String>,
     /// Names that the operator gives because no call finds them; name → what it is.
     #[serde(default)]
     pub ask: BTreeMap<String, String>,

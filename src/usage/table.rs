@@ -3,7 +3,7 @@
 use super::store::{Filter, Line, Names, Store, StoreError};
 use super::{Numbers, time};
 use crate::rule::Class;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// What rows are told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ pub fn table(store: &Store, from: i64, to: i64, by: &[By], owners: &Owners) -> R
     let filter = Filter { from, to, hours };
     // What follows from the key is looked up once a key, and keys that have it in common are one group: most tables
     // have far fewer rows than there are keys.
-    let (mut groups, mut group_of) = (Vec::<Vec<String>>::new(), HashMap::<i64, i64>::new());
+    let (mut groups, mut group_of) = (Vec::<Vec<String>>::new(), ahash::HashMap::<i64, i64>::default());
     let mut known: HashMap<Vec<String>, i64> = HashMap::new();
     let mut group = |key: i64| {
         *group_of.entry(key).or_insert_with(|| {
@@ -148,24 +148,28 @@ pub fn table(store: &Store, from: i64, to: i64, by: &[By], owners: &Owners) -> R
             None => drop(sums.insert(spot.clone(), numbers)),
         }
     })?;
-    let mut named: BTreeMap<Vec<String>, Numbers> = BTreeMap::new();
+    // Groups, labels and moments each have their own words, so that no two sums come to the same row.
+    let mut shown: ahash::HashMap<(i64, i64), String> = ahash::HashMap::default();
+    let mut moment =
+        |at: (i64, i64)| shown.entry(at).or_insert_with_key(|(at, step)| time::shown(*at, *step)).clone();
     let mut total = Numbers::default();
+    let mut rows = Vec::with_capacity(sums.len());
     for (spot, numbers) in sums {
         let mut of_key = usize::try_from(spot[0]).ok().and_then(|g| groups.get(g)).into_iter().flatten();
-        let row = by
+        let row: Vec<String> = by
             .iter()
             .zip(&spot[1..])
             .map(|(b, value)| match b {
                 By::Model | By::Place => names.labels.get(value).cloned().unwrap_or_default(),
-                By::Hour => time::shown(*value, time::HOUR),
-                By::Day => time::shown(*value, time::DAY),
+                By::Hour => moment((*value, time::HOUR)),
+                By::Day => moment((*value, time::DAY)),
                 _ => of_key.next().cloned().unwrap_or_default(),
             })
             .collect();
-        named.entry(row).or_default().add(&numbers);
         total.add(&numbers);
+        rows.push((row, numbers));
     }
-    let mut rows: Vec<_> = named.into_iter().collect();
+    rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     if !by.iter().any(|b| matches!(b, By::Hour | By::Day)) {
         rows.sort_by_key(|(_, n)| std::cmp::Reverse((n.cost, n.output, n.input, n.requests)));
     }

@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 /// Longest time of one read.
 const READ: Duration = Duration::from_secs(60);
 
+/// Keys of one rule under one credential and in one project, which are told together: rule, credential, what is asked.
+type Group = (String, String, BTreeMap<String, String>);
+
 /// What one administrator's credential tells of the keys of one rule.
 pub(crate) struct LastUses {
     /// The rule and the name of the credential.
@@ -33,9 +36,7 @@ pub(crate) fn last_uses(
     config: Config,
     internal: &[String],
 ) -> Result<Vec<LastUses>> {
-    // Keys of one rule under one credential and in one project are told together.
-    let mut groups: BTreeMap<(String, String, BTreeMap<String, String>), (Plan, BTreeSet<String>)> =
-        BTreeMap::new();
+    let mut groups: BTreeMap<Group, (Plan, BTreeSet<String>)> = BTreeMap::new();
     for key in &organisation.policy.file.key {
         let Some(admin) = &key.admin else { continue };
         let plan = desk::plan(organisation, None, key.id.as_str(), Kind::Scheduled)?;
@@ -49,7 +50,7 @@ pub(crate) fn last_uses(
         names.extend(key.key_id.iter().map(ToString::to_string));
     }
     let asker = Asker::new(&organisation.rules, config, internal);
-    let one = |((rule, admin, _), (plan, names)): ((String, String, _), (Plan, BTreeSet<String>))| LastUses {
+    let one = |((rule, admin, _), (plan, names)): (Group, (Plan, BTreeSet<String>))| LastUses {
         source: format!("{rule}-last-used@{admin}"),
         provider: plan.provider.clone(),
         told: told(&asker, &plan, &names),

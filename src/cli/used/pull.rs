@@ -132,7 +132,9 @@ pub(crate) fn run(args: &PullArgs) -> Result<u8> {
             let secret = fetch(&admin.place)?;
             for Metered { provider, meter } in mine {
                 let mut values = Values::new();
-                values.set("admin", secret.clone());
+                for (name, part) in parts(&meter.parts, &secret, &admin.place)? {
+                    values.set(&name, part);
+                }
                 let given = asked.get(&meter.id);
                 for name in meter.ask.keys() {
                     let value = given.and_then(|g| g.get(name)).ok_or_else(|| {
@@ -285,6 +287,21 @@ fn fetch(place: &Reference) -> Result<Secret> {
             "{place}: usage reads credentials from env: and file: only; let an agent write the file"
         ))),
     }
+}
+
+/// The holes that a credential fills: the whole of it, or its parts.
+fn parts(names: &[String], secret: &Secret, place: &Reference) -> Result<Vec<(String, Secret)>> {
+    if names.is_empty() {
+        return Ok(vec![("admin".to_owned(), secret.clone())]);
+    }
+    let given: Option<BTreeMap<String, zeroize::Zeroizing<String>>> =
+        serde_json::from_slice(secret.expose()).ok();
+    let part = |name: &String| Some((name.clone(), Secret::new(given.as_ref()?.get(name)?.as_bytes())));
+    names
+        .iter()
+        .map(part)
+        .collect::<Option<_>>()
+        .ok_or_else(|| usage(format!("{place} must hold a JSON object with the texts {}", names.join(", "))))
 }
 
 /// What `--set` gives, by source and name.

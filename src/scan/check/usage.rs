@@ -17,7 +17,7 @@ impl Check {
         if self.detector.rules().position(&meter.admin).is_none() {
             self.fault(&meter.id, format!("usage: no rule is named `{}`", meter.admin));
         }
-        let mut names = vec!["admin".to_owned()];
+        let mut names = if meter.parts.is_empty() { vec!["admin".to_owned()] } else { meter.parts.clone() };
         names.extend(meter.ask.keys().cloned());
         if let Some(each) = &meter.each {
             let mut of_list = names.clone();

@@ -475,3 +475,63 @@ fn pages_that_are_counted_are_read_to_the_end() {
         }
     }
 }
+
+/// CloudTrail's events of an hour in two pages, the second under a token that goes into the body.
+struct Trail;
+
+impl Transport for Trail {
+    fn send(&self, request: &Prepared, _: Instant) -> Result<Reply, CallError> {
+        let header = |name: &str| {
+            let found = request.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+            String::from_utf8(found.unwrap().1.expose().to_vec()).unwrap()
+        };
+        assert!(header("authorization").starts_with("AWS4-HMAC-SHA256 Credential=id-of-admin/"));
+        assert!(header("x-amz-target").ends_with(".LookupEvents"));
+        let body: Value = serde_json::from_slice(request.body.as_ref().unwrap().expose()).unwrap();
+        let from = body["StartTime"].as_i64().unwrap();
+        assert_eq!((body["EndTime"].as_i64(), body["MaxResults"].as_i64()), (Some(from + HOUR), Some(50)));
+        let (n, token) = match body.get("NextToken").and_then(Value::as_str) {
+            None => (0, r#","NextToken":"more""#),
+            Some("more") => (1, ""),
+            Some(other) => panic!("{other}"),
+        };
+        let body = format!(
+            r#"{{"Events":[{{"AccessKeyId":"k","EventId":"{from}-{n}","EventSource":"iam.amazonaws.com","EventTime":{}}}]{token}}}"#,
+            from + 5
+        );
+        Ok(Reply { status: 200, headers: BTreeMap::new(), body })
+    }
+}
+
+#[test]
+fn pages_that_are_named_in_the_body_are_asked_for_there_and_signed() {
+    let folder = Folder::new();
+    let store = Store::open(&folder.0.join("u")).unwrap();
+    let Metered { provider, meter } = embedded("aws-cloudtrail");
+    let hosts = Hosts::default();
+    let caller = Caller {
+        transport: &Trail,
+        hosts: &hosts,
+        origin: Origin { provider: &provider.id, hosts: &provider.hosts, file: None },
+        clock: &SystemClock,
+        each: Duration::from_secs(5),
+        until: SystemClock.now() + Duration::from_secs(60),
+    };
+    let mut values = Values::new();
+    values.set("admin_key_id", Secret::new(b"id-of-admin"));
+    values.set("admin_secret", Secret::new(b"made-up"));
+    let pull = Pull {
+        store: &store,
+        caller: &caller,
+        meter: &meter,
+        provider: &provider.id,
+        account: "main",
+        values: &values,
+        since: NOW - 3 * HOUR,
+        now: NOW,
+        screen: &|_| None,
+    };
+    let done = pull.run().unwrap();
+    assert_eq!((done.stretches, done.rows), (3, 6));
+    assert_eq!(hours(&store).iter().map(|(_, n)| n).sum::<i64>(), 6);
+}

@@ -1,6 +1,7 @@
 use super::*;
 use crate::usage::tests::Folder;
 use crate::usage::{Measures, Row, SourceInfo, Stretch};
+use std::collections::BTreeMap;
 
 fn put(store: &Store, name: &str, class: Class, measures: Measures, rows: &[Row]) {
     let source =
