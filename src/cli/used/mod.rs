@@ -48,7 +48,7 @@ A pull that is killed goes on where it was. What a provider corrects later takes
     #[command(after_help = "Examples:
   keywheel usage show --store usage.db --by service,day --since 30d --policy policy.toml
   keywheel usage show --store usage.db --by key,model --format csv")]
-    Show(show::ShowArgs),
+    Show(Box<show::ShowArgs>),
     /// Write every row, one a line
     Export(show::ExportArgs),
     /// Look for use that is not usual, and write alerts of it
