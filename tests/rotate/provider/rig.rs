@@ -6,6 +6,7 @@ use super::book::{Book, Key};
 use super::clock::Time;
 use super::clouds::*;
 use super::net::{Fault, Net, Service, State};
+use super::platforms::*;
 use super::services::*;
 use keywheel::call::{Endpoint, Hosts};
 use keywheel::model::Secret;
@@ -51,7 +52,7 @@ const fn case(
 }
 
 /// One provider of every class that is declared by HTTP, and more.
-pub(crate) const CASES: [Case; 8] = [
+pub(crate) const CASES: [Case; 14] = [
     Case {
         asked: &[("project_id", "proj_1"), ("service_account_id", "svc_1")],
         ..case("openai", "openai-service-account-key", &["api.openai.com"], OPENAI)
@@ -105,6 +106,19 @@ pub(crate) const CASES: [Case; 8] = [
             GOOGLE,
         )
     },
+    case("linode", "linode-token", &["api.linode.com"], LINODE),
+    Case {
+        asked: &[("environment", "abc12345")],
+        ..case("dynatrace", "dynatrace-token", &["abc12345.live.dynatrace.com"], DYNATRACE)
+    },
+    case("mailgun", "mailgun-api-key", &["api.mailgun.net"], MAILGUN),
+    Case {
+        admin: "admin_secret",
+        asked: &[("owner", "sa-1")],
+        ..case("confluent", "confluent-api-secret", &["api.confluent.cloud"], CONFLUENT)
+    },
+    case("sonar", "sonarqube-user-token", &["sonarqube.acme.example"], SONAR),
+    Case { asked: &[("organisation", "o1")], ..case("snyk", "snyk-api-token", &["api.snyk.io"], SNYK) },
 ];
 
 static RULES: LazyLock<RuleSet> = LazyLock::new(RuleSet::embedded);
@@ -171,6 +185,9 @@ impl Case {
             _ => self.right(),
         };
         let mut all = BTreeMap::from([(self.admin.to_owned(), Secret::new(value.as_bytes()))]);
+        if self.name == "confluent" {
+            all.insert("admin_key".to_owned(), Secret::new(b"the-admin"));
+        }
         if self.name == "bedrock" {
             all.insert("admin_secret".to_owned(), Secret::new(b"signs"));
         }
@@ -190,6 +207,7 @@ impl Case {
         let plain = self.plain();
         let whole = match self.name {
             "langfuse" => serde_json::json!({"public_key": "pk-lf-old", "secret": plain}).to_string(),
+            "confluent" => serde_json::json!({"key": "old", "secret": plain}).to_string(),
             _ => plain,
         };
         Secret::new(whole.as_bytes())
@@ -199,7 +217,7 @@ impl Case {
     fn secret(&self, value: &Secret) -> String {
         let text = String::from_utf8(value.expose().to_vec()).unwrap();
         match self.name {
-            "langfuse" => serde_json::from_str::<serde_json::Value>(&text).unwrap()["secret"]
+            "langfuse" | "confluent" => serde_json::from_str::<serde_json::Value>(&text).unwrap()["secret"]
                 .as_str()
                 .unwrap()
                 .to_owned(),
@@ -237,6 +255,11 @@ impl Case {
         if self.name == "litellm" {
             let base = Endpoint::new(Some("https://litellm.acme.example"), false, None, &[], false).unwrap();
             endpoints.insert("litellm".to_owned(), base);
+        }
+        if self.name == "sonar" {
+            let base =
+                Endpoint::new(Some("https://sonarqube.acme.example"), false, None, &[], false).unwrap();
+            endpoints.insert("sonarqube".to_owned(), base);
         }
         Hosts::new(endpoints, [].into())
     }
