@@ -23,12 +23,16 @@ pub fn told(entries: &[Entry], rotation: i64, stores: &[Target]) -> Vec<Told> {
     #[derive(Deserialize)]
     struct Body {
         event: Event,
+        said: Option<String>,
     }
     let mine = entries.iter().filter(|entry| entry.rotation == rotation);
     mine.filter_map(|entry| {
         let at = Moment(entry.at);
         match serde_json::from_str::<Body>(&entry.body) {
-            Ok(body) => words(&body.event, stores).map(|text| Told { at, text }),
+            Ok(body) => words(&body.event, stores).map(|text| match body.said {
+                Some(said) => Told { at, text: format!("{text} ({said})") },
+                None => Told { at, text },
+            }),
             // The first entry of a rotation tells its plan.
             Err(_) => Some(Told { at, text: "planned".to_owned() }),
         }

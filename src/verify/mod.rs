@@ -29,7 +29,7 @@ pub use cache::{Cache, CacheFault};
 pub use control::groups;
 
 use crate::call::{Clock, Hosts, Pattern, Transport, Values};
-use crate::model::{Checks, Finding, Validity};
+use crate::model::{Checks, Evidence, Finding, Validity};
 use crate::rule::{Declared, RuleSet};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -85,9 +85,9 @@ impl Verifier<'_> {
         run::check(self, findings, cache, watch)
     }
 
-    /// Whether one credential of a rule works, given all its values. Unlike in a scan, an endpoint of the
+    /// Whether one credential of a rule works, given all its values, and by what. Unlike in a scan, an endpoint of the
     /// organisation's that takes the place of the public service decides: whoever asks has one of its keys.
-    pub fn alive(&self, declared: &Declared, values: &Values) -> Validity {
+    pub fn alive(&self, declared: &Declared, values: &Values) -> (Validity, Option<Evidence>) {
         run::alive(self, declared, values)
     }
 }

@@ -40,8 +40,12 @@ struct Run<'a> {
     own: bool,
 }
 
-/// Whether one credential works, given its values.
-pub(super) fn alive(verifier: &Verifier<'_>, declared: &Declared, values: &Values) -> Validity {
+/// Whether one credential works, given its values, and by what.
+pub(super) fn alive(
+    verifier: &Verifier<'_>,
+    declared: &Declared,
+    values: &Values,
+) -> (Validity, Option<Evidence>) {
     let cancel = AtomicBool::new(false);
     let watch = Watch { progress: &|_, _| (), cancel: &cancel };
     let run = Run::new(verifier, &watch, true);
@@ -51,7 +55,7 @@ pub(super) fn alive(verifier: &Verifier<'_>, declared: &Declared, values: &Value
         Some(None) => Verdict::unchecked(Unchecked::NoProbe),
         None => run.attempt(declared, values),
     };
-    verdict.validity
+    (verdict.validity, verdict.evidence)
 }
 
 pub(super) fn check(

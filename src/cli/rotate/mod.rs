@@ -157,6 +157,11 @@ fn tell(desk: &Desk<'_>, id: RotationId, stop: &Stop) {
         )),
         Stop::Waits(_) | Stop::Asks(_) => {
             output::tell(status::line(&record, desk.office.now()).trim_end());
+            if let Ok(answer) = status::answer(desk.office, &record)
+                && !answer.is_empty()
+            {
+                output::tell(answer.trim_end());
+            }
             by_hand(desk, lineage, &record.rotation);
         }
     }

@@ -51,8 +51,13 @@ impl Desk<'_> {
         let config = self.routes();
         for letter in letters {
             let rotation = journal.load(letter.rotation)?.rotation;
-            let facts =
+            let mut facts =
                 if letter.kind == "blocked" { self.users(letter.rotation, &rotation) } else { Vec::new() };
+            if rotation.halt.is_some()
+                && let Some(said) = journal.answered(letter.rotation)?
+            {
+                facts.push(("last answer".to_owned(), said));
+            }
             let event = of_letter(&letter, &rotation, facts);
             let routes = self.told(&config, &event);
             let routes: Vec<&str> = routes.iter().map(String::as_str).collect();

@@ -63,6 +63,7 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8> {
             let mut out = String::new();
             for record in &records {
                 out.push_str(&line(record, now));
+                out.push_str(&answer(&office, record)?);
             }
             if records.is_empty() {
                 out.push_str("no rotation yet\n");
@@ -78,6 +79,9 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8> {
             let mut list = Vec::new();
             for record in &records {
                 let mut one = object(record, now);
+                if record.rotation.halt.is_some() {
+                    one["answer"] = Value::from(office.journal.answered(record.id)?);
+                }
                 if args.lineage.is_some() {
                     let told: Vec<_> = history(&office, record)?
                         .into_iter()
@@ -132,6 +136,15 @@ pub(super) fn line(record: &Record, now: Moment) -> String {
         r.phase,
         r.since
     )) + "\n"
+}
+
+/// What the provider or a store answered, where that is why a person must act.
+pub(super) fn answer(office: &Office, record: &Record) -> Result<String> {
+    let said = match record.rotation.halt {
+        Some(_) => office.journal.answered(record.id)?,
+        None => None,
+    };
+    Ok(said.map_or_else(String::new, |said| plain(&format!("  the last answer: {said}")) + "\n"))
 }
 
 fn object(record: &Record, now: Moment) -> Value {

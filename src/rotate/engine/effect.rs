@@ -60,16 +60,27 @@ impl Engine<'_> {
             },
             Effect::Write(i) => {
                 let value = self.material(record, &name::step(record.rotation.attempt))?;
-                stored(self.stores[*i].write(call, &value, version(record, *i)))
+                self.stored(self.stores[*i].write(call, &value, version(record, *i)))
             }
-            Effect::Promote(i) => stored(self.stores[*i].promote(call, version(record, *i))),
+            Effect::Promote(i) => self.stored(self.stores[*i].promote(call, version(record, *i))),
             Effect::Restore(i) => {
                 let value = self.material(record, "old")?;
-                stored(self.stores[*i].restore(call, &value, version(record, *i)))
+                self.stored(self.stores[*i].restore(call, &value, version(record, *i)))
             }
             Effect::Disable(key) => changed(self.provider.disable(call, key)),
             Effect::Enable(key) => changed(self.provider.enable(call, key)),
             Effect::Delete(key) => changed(self.provider.delete(call, key)),
+        })
+    }
+
+    fn stored(&self, answer: Result<String, StoreError>) -> Told {
+        self.heard.replace(answer.as_ref().err().map(ToString::to_string));
+        outcome(match answer {
+            Ok(version) => Outcome::Stored(version),
+            Err(StoreError::Conflict) => Outcome::Conflict,
+            Err(StoreError::Retry(_)) => Outcome::Refused(Refusal::Busy),
+            Err(StoreError::Refused(_)) => Outcome::Refused(Refusal::Denied),
+            Err(StoreError::Unknown(_)) => Outcome::Unknown,
         })
     }
 }
@@ -77,16 +88,6 @@ impl Engine<'_> {
 /// The version that the machine says is there.
 fn version(record: &Record, store: usize) -> &str {
     record.rotation.places[store].version.as_deref().unwrap_or_default()
-}
-
-fn stored(answer: Result<String, StoreError>) -> Told {
-    outcome(match answer {
-        Ok(version) => Outcome::Stored(version),
-        Err(StoreError::Conflict) => Outcome::Conflict,
-        Err(StoreError::Retry(_)) => Outcome::Refused(Refusal::Busy),
-        Err(StoreError::Refused(_)) => Outcome::Refused(Refusal::Denied),
-        Err(StoreError::Unknown(_)) => Outcome::Unknown,
-    })
 }
 
 fn changed(answer: Answer<()>) -> Told {

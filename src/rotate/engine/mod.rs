@@ -24,6 +24,9 @@ use std::time::{Duration, Instant, SystemTime};
 pub use provider::{Answer, Call, Figures, Listed, Made, Provider, Used, Wish};
 pub use store::{Content, Store, StoreError};
 
+/// The most bytes that are kept of what a provider or a store said.
+const SAID: usize = 300;
+
 /// Says what time it is, so that overlaps of days are tested in milliseconds.
 pub trait Clock {
     /// Now.
@@ -68,6 +71,8 @@ pub struct Engine<'a> {
     lease: Span,
     call: Duration,
     held: RefCell<Option<Lease>>,
+    /// What a store said last where it did not do as asked.
+    heard: RefCell<Option<String>>,
 }
 
 /// What a step came to.
@@ -140,6 +145,7 @@ impl<'a> Engine<'a> {
             lease: Span::seconds(60),
             call: Duration::from_secs(20),
             held: RefCell::new(None),
+            heard: RefCell::new(None),
         }
     }
 
@@ -214,6 +220,8 @@ impl Engine<'_> {
     }
 
     fn step(&self, lease: &Lease, record: &Record) -> Result<(), EngineError> {
+        // What was said to an earlier step explains nothing of this one.
+        let _ = self.said();
         match next(&record.rotation, self.clock.now()) {
             Action::Begin => self.tell(lease, record, Event::Leased.into()),
             Action::Advance => self.tell(lease, record, Event::Advanced.into()),
@@ -234,9 +242,18 @@ impl Engine<'_> {
         let extra = Extra {
             seal: told.seal.iter().map(|(step, secret)| (step.clone(), secret)).collect(),
             export: told.export.as_deref(),
+            said: self.said(),
         };
         self.journal.record(lease, record.id, &told.event, &extra, self.clock.now())?;
         Ok(())
+    }
+
+    /// What was said since this was asked last, cut to what a person reads.
+    fn said(&self) -> Option<String> {
+        let store = self.heard.take();
+        let mut said = self.provider.said().or(store)?;
+        said.truncate(said.floor_char_boundary(SAID));
+        Some(said)
     }
 
     /// Announces, makes exactly one call, writes its outcome down.

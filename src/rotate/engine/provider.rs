@@ -127,6 +127,11 @@ pub trait Provider {
     /// The use of a key as far back as it goes; none where there are no such figures.
     fn usage(&self, call: Call, key: &KeyId) -> Answer<Option<Figures>>;
 
+    /// What the last call that was not done came to, for a person and without a secret; told once.
+    fn said(&self) -> Option<String> {
+        None
+    }
+
     /// When a key was last used, and up to when that is complete.
     fn last_used(&self, call: Call, key: &KeyId) -> Answer<(Used, Moment)>;
 }

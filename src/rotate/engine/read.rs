@@ -1,7 +1,6 @@
 //! The reads: what is there, what works, what is used.
 
 use super::provider::{Answer, Listed, Used};
-use super::store::StoreError;
 use super::{Engine, EngineError, Told, name};
 use crate::model::Secret;
 use crate::rotate::journal::{JournalError, Record};
@@ -94,9 +93,8 @@ impl Engine<'_> {
         let r = &record.rotation;
         let content = match self.stores[i].read(self.call()) {
             Ok(content) => content,
-            Err(
-                StoreError::Conflict | StoreError::Retry(_) | StoreError::Refused(_) | StoreError::Unknown(_),
-            ) => {
+            Err(why) => {
+                self.heard.replace(Some(why.to_string()));
                 return Ok(Event::Store { store: i, sees: Sees::Unknown, version: None });
             }
         };

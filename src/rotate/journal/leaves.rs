@@ -1,6 +1,6 @@
 //! The audit's entries in the journal.
 
-use super::{Journal, JournalError};
+use super::{Journal, JournalError, RotationId};
 use crate::rotate::audit::{Entry, Head, mac};
 use crate::rotate::time::Moment;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -64,5 +64,17 @@ impl Journal {
         let mut rows = db.prepare("SELECT * FROM audit ORDER BY seq")?;
         let entries = rows.query_map([], entry)?;
         Ok(entries.collect::<Result<_, _>>()?)
+    }
+
+    /// What the provider or a store said to the newest step of a rotation, if that was not done.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn answered(&self, id: RotationId) -> Result<Option<String>, JournalError> {
+        // What people did since does not explain where the machine stands.
+        let newest = "SELECT json_extract(body, '$.said') FROM audit
+                      WHERE rotation = ?1 AND json_extract(body, '$.event.person') IS NULL
+                      ORDER BY seq DESC LIMIT 1";
+        Ok(self.db.borrow().query_row(newest, [id.0], |row| row.get(0)).optional()?.flatten())
     }
 }

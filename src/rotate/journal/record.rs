@@ -46,6 +46,8 @@ pub struct Extra<'a> {
     pub seal: Vec<(String, &'a Secret)>,
     /// The body of an export, whose digest the event holds.
     pub export: Option<&'a [u8]>,
+    /// What the provider or the store said where it did not do as asked, without a secret.
+    pub said: Option<String>,
 }
 
 impl Journal {
@@ -124,7 +126,7 @@ impl Journal {
             label(tx, lineage, None, &r, now)?;
             if let Some(person) = &new.leaked {
                 let event = self.counted(tx, lineage, &r, person, now)?;
-                r = self.change(tx, id, lineage, &r, &event, now)?;
+                r = self.change(tx, id, lineage, &r, &event, None, now)?;
             }
             write(tx, id, &r, now)?;
             Ok(RotationId(id))
@@ -183,7 +185,7 @@ impl Journal {
         self.transact(|tx| {
             let (lineage, before) = load(tx, id.0)?;
             fenced(tx, lineage, lease)?;
-            let after = self.change(tx, id.0, lineage, &before, event, now)?;
+            let after = self.change(tx, id.0, lineage, &before, event, extra.said.as_deref(), now)?;
             match event {
                 Event::Intended(effect) => {
                     tx.execute(
@@ -223,7 +225,7 @@ impl Journal {
         self.transact(|tx| {
             let (lineage, before) = load(tx, id.0)?;
             let event = self.counted(tx, lineage, &before, person, now)?;
-            let after = self.change(tx, id.0, lineage, &before, &event, now)?;
+            let after = self.change(tx, id.0, lineage, &before, &event, None, now)?;
             tx.execute(
                 "INSERT INTO said(rotation, who, does, at) VALUES (?1, ?2, ?3, ?4)",
                 params![id.0, person.by, text(&person.does), now.0],
@@ -281,6 +283,7 @@ impl Journal {
         lineage: i64,
         before: &Rotation,
         event: &Event,
+        said: Option<&str>,
         now: Moment,
     ) -> Result<Rotation, JournalError> {
         let after = apply(before, event, now)?;
@@ -291,7 +294,11 @@ impl Journal {
                 params![id, alert.kind, alert.text, now.0],
             )?;
         }
-        self.note(tx, id, now, &json!({"event": event, "phase": after.phase}).to_string())?;
+        let mut body = json!({"event": event, "phase": after.phase});
+        if let Some(said) = said {
+            body["said"] = said.into();
+        }
+        self.note(tx, id, now, &body.to_string())?;
         if after.phase.is_terminal() {
             // `secure_delete` overwrites; `tidy` then empties the log.
             tx.execute("DELETE FROM sealed WHERE rotation = ?1", [id])?;

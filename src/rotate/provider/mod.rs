@@ -132,11 +132,6 @@ impl<'a> Declared<'a> {
         Ok(Declared { verifier, stated, head, calls, given, asked, said: RefCell::new(None) })
     }
 
-    /// What the last call that was refused or proved nothing came to, for a person. Holds no secret.
-    pub fn said(&self) -> Option<String> {
-        self.said.borrow().clone()
-    }
-
     /// Now, as it is signed and sent.
     fn now(&self) -> Moment {
         Moment(self.verifier.clock.wall().as_millisecond())
@@ -260,11 +255,16 @@ impl Provider for Declared<'_> {
         let Some(parts) = value::split(&self.calls, value) else { return Life::Unknown };
         let mut values = self.given.clone();
         values.extend(value::within(&self.stated.rule.pattern, &parts)).extend(parts);
-        match self.verifier.alive(&self.stated, &values) {
-            Validity::Active { .. } => Life::Live,
-            Validity::Inactive => Life::Dead,
-            Validity::Unknown(_) | Validity::NotChecked(_) => Life::Unknown,
-        }
+        let (validity, evidence) = self.verifier.alive(&self.stated, &values);
+        let why = match validity {
+            Validity::Active { .. } => return Life::Live,
+            Validity::Inactive => return Life::Dead,
+            Validity::Unknown(why) => why.sentence(),
+            Validity::NotChecked(why) => why.sentence(),
+        };
+        let status = evidence.and_then(|e| e.status).map(|status| format!(" (status {status})"));
+        self.said.replace(Some(format!("the check of the key: {why}{}", status.unwrap_or_default())));
+        Life::Unknown
     }
 
     fn disable(&self, call: Call, key: &KeyId) -> Answer<()> {
@@ -285,6 +285,10 @@ impl Provider for Declared<'_> {
 
     fn last_used(&self, call: Call, key: &KeyId) -> Answer<(Used, Moment)> {
         self.told(self.used(call, key))
+    }
+
+    fn said(&self) -> Option<String> {
+        self.said.take()
     }
 }
 

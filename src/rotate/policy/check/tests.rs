@@ -115,7 +115,7 @@ const CASES: &[Case] = &[
     (
         Code::DuplicateKey,
         &[("id = 'stage'", "id = 'prod'"), ("staging = 'stage'\n", ""), ("'production'", "'test'")],
-        "52:1: error[duplicate-key]: the id `prod` stands twice",
+        "54:1: error[duplicate-key]: the id `prod` stands twice",
     ),
     (
         Code::UnknownProvider,
