@@ -18,7 +18,7 @@ mod weigh;
 /// Rises whenever the same rules may find more in the same bytes: decoders, gates, filters, looks,
 /// the model of the ranking.
 /// Whatever remembers that something holds nothing forgets it then.
-pub const GENERATION: u32 = 4;
+pub const GENERATION: u32 = 5;
 
 pub use engine::{DEPTH, Detector, Dropped, Found, Part, Ranked, Why, Workspace, is_reported};
 pub use gather::Raw;

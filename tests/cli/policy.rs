@@ -4,8 +4,9 @@ use super::{Folder, key};
 use keywheel::model::FingerprintKey;
 
 const HEAD: &str = "version = 1\n[default]\nowners = ['@web']\nalerts = ['ops']\nsmoke = ['try']\njitter = '0s'\n\
-    [team.web]\npaths = ['tree/**']\n[hook.try]\nrun = ['/usr/bin/true']\n[route.ops]\nhook = 'try'\n\
-    [store.env]\nkind = 'file'\n[admin.github]\ncredential = 'env:GITHUB_ADMIN'\nprovider = 'github'\n";
+    [team.web]\npaths = ['tree/**']\n[hook.try]\nrun = ['/usr/bin/true']\n[route.ops]\n\
+    kind = 'pagerduty'\ncredential = 'env:PAGER'\n[store.env]\nkind = 'file'\n\
+    [admin.github]\ncredential = 'env:GITHUB_ADMIN'\nprovider = 'github'\n";
 
 fn entry(id: &str, more: &str) -> String {
     format!(
@@ -42,7 +43,7 @@ fn check_tells_place_code_and_cure() {
     let run = f.run(&["policy", "check", "--policy", "p.toml"]);
     assert_eq!(run.code, 0, "{run:?}");
     assert!(
-        run.out.contains("p.toml:24:1: warning[not-rotatable]: key a: the rule github-pat-classic declares"),
+        run.out.contains("p.toml:25:1: warning[not-rotatable]: key a: the rule github-pat-classic declares"),
         "{run:?}"
     );
     assert!(run.out.ends_with("1 key of 1 team: 0 errors, 1 warning\n"), "{run:?}");

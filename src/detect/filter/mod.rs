@@ -166,7 +166,7 @@ pub enum Judged {
 }
 
 /// What the ranking may not overrule: too short to be anything, texts of translations, public keys; beside
-/// them values of which a part is blotted out, and constants in code.
+/// them values of which a part is blotted out, constants in code, and what follows a verb.
 const FIRM: [Reason; 3] = [Reason::Length, Reason::Translation, Reason::PublicKey];
 
 /// Whether the words of a name end in that of an attribute, such as a length or a URL.
@@ -208,6 +208,7 @@ pub(super) fn weigh_again(
                     let firm = match reason {
                         Reason::Placeholder => placeholder::is_masked(candidate.secret()),
                         Reason::CodeNotLiteral => code::is_constant(candidate),
+                        Reason::Prose => prose::is_an_order(candidate),
                         _ => FIRM.contains(&reason),
                     };
                     if !candidate.rule.ranked || !filter.advises || firm {

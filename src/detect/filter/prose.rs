@@ -10,7 +10,11 @@ pub(super) fn run(c: &Candidate<'_>) -> Outcome {
     if c.file == FileKind::Translation {
         return Outcome::Drop(Reason::Translation);
     }
-    if is_text(c.secret()) || is_in_sentence(c) { Outcome::Drop(Reason::Prose) } else { Outcome::Keep }
+    if is_text(c.secret()) || is_in_sentence(c) || is_an_order(c) {
+        Outcome::Drop(Reason::Prose)
+    } else {
+        Outcome::Keep
+    }
 }
 
 /// A bare word with a bare word after it: `password: encrypt private key`.
@@ -19,6 +23,16 @@ fn is_in_sentence(c: &Candidate<'_>) -> bool {
     let next = &rest[..rest.iter().position(|b| !b.is_ascii_alphabetic()).unwrap_or(rest.len())];
     let ends = rest.get(next.len()).is_none_or(|b| b.is_ascii_whitespace() || b",.;)".contains(b));
     is_wordlike(c.secret()) && next.len() >= 2 && ends && is_wordlike(next)
+}
+
+/// The verb: `pass 'float64' explicitly`. Words that can only name a secret say more than what stands after it.
+pub(super) fn is_an_order(c: &Candidate<'_>) -> bool {
+    let Some((quote @ (b'\'' | b'"' | b'`'), before)) = c.before().split_last() else { return false };
+    let Some(before) = before.strip_suffix(b"pass ") else { return false };
+    let verb = before.last().is_none_or(|b| !b.is_ascii_alphanumeric() && !b"-_.$@".contains(b));
+    let Some(rest) = c.after().strip_prefix(&[*quote, b' ']) else { return false };
+    let next = &rest[..rest.iter().position(|b| !b.is_ascii_lowercase()).unwrap_or(rest.len())];
+    verb && next.len() >= 2 && is_wordlike(next)
 }
 
 /// Several words and nothing else, or words of a script other than Latin.
@@ -73,6 +87,7 @@ mod tests {
                 "password = \"«Пароль»\"",
                 "password = \"«Contraseña»\"",
                 "password: «encrypt» private key",
+                "pass '«float64»' explicitly",
                 "token: \"«The token (or key) to use - max. 20 characters.»\"",
             ],
             &[
@@ -84,6 +99,9 @@ mod tests {
                 "password: «hunter2» on",
                 "password: «hunter» # old",
                 "--password «hunter» -u x",
+                "pass '«hunter2x»'",
+                "PASSWORD '«hunter2x»' VALID UNTIL",
+                "--pass '«hunter2x»' start",
             ],
         );
         table(&Rule::structured(0), run, Reason::Prose, &[], &["x: '«Mot de passe»'"]);
