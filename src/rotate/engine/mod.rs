@@ -252,7 +252,8 @@ impl Engine<'_> {
     fn said(&self) -> Option<String> {
         let store = self.heard.take();
         let mut said = self.provider.said().or(store)?;
-        said.truncate(said.floor_char_boundary(SAID));
+        let end = (0..=SAID.min(said.len())).rev().find(|&end| said.is_char_boundary(end));
+        said.truncate(end.unwrap_or(0));
         Some(said)
     }
 

@@ -126,7 +126,7 @@ impl Journal {
             label(tx, lineage, None, &r, now)?;
             if let Some(person) = &new.leaked {
                 let event = self.counted(tx, lineage, &r, person, now)?;
-                r = self.change(tx, id, lineage, &r, &event, None, now)?;
+                r = self.change(tx, (id, lineage), &r, &event, None, now)?;
             }
             write(tx, id, &r, now)?;
             Ok(RotationId(id))
@@ -185,7 +185,7 @@ impl Journal {
         self.transact(|tx| {
             let (lineage, before) = load(tx, id.0)?;
             fenced(tx, lineage, lease)?;
-            let after = self.change(tx, id.0, lineage, &before, event, extra.said.as_deref(), now)?;
+            let after = self.change(tx, (id.0, lineage), &before, event, extra.said.as_deref(), now)?;
             match event {
                 Event::Intended(effect) => {
                     tx.execute(
@@ -225,7 +225,7 @@ impl Journal {
         self.transact(|tx| {
             let (lineage, before) = load(tx, id.0)?;
             let event = self.counted(tx, lineage, &before, person, now)?;
-            let after = self.change(tx, id.0, lineage, &before, &event, None, now)?;
+            let after = self.change(tx, (id.0, lineage), &before, &event, None, now)?;
             tx.execute(
                 "INSERT INTO said(rotation, who, does, at) VALUES (?1, ?2, ?3, ?4)",
                 params![id.0, person.by, text(&person.does), now.0],
@@ -279,8 +279,7 @@ impl Journal {
     fn change(
         &self,
         tx: &Transaction<'_>,
-        id: i64,
-        lineage: i64,
+        (id, lineage): (i64, i64),
         before: &Rotation,
         event: &Event,
         said: Option<&str>,
