@@ -146,10 +146,10 @@ fn confluent(a: &Asked, book: &mut Book, now: i64) -> Answer {
     let route = a.route();
     let own =
         book.keys.iter().find(|k| k.id == user && k.value == password && book.works(&password, now)).cloned();
-    if let (["GET", "iam", "v2", "api-keys", id], Some(k)) = (&route[..], &own) {
-        if *id == k.id {
-            return ok(&row(k, None));
-        }
+    if let (["GET", "iam", "v2", "api-keys", id], Some(k)) = (&route[..], &own)
+        && *id == k.id
+    {
+        return ok(&row(k, None));
     }
     if user != "the-admin" || password != book.admin {
         return err(401, "user_unauthenticated");
