@@ -37,11 +37,12 @@ fn a_hostile_repository_is_scanned_and_not_obeyed() {
     let before = lab.listing("a");
     let tree = ["sane/settings.py".to_owned()];
     let staged = ["new.py".to_owned()];
-    let commands: [Command<'_>; 5] = [
+    let commands: [Command<'_>; 6] = [
         ("history", vec!["scan", "--history", "a"], &[1], &nasty.everywhere),
         ("range", vec!["scan", "--range", &nasty.range, "a"], &[1], &nasty.in_range),
         ("staged", vec!["scan", "--staged", "a"], &[1], &staged),
         ("files", vec!["scan", "a"], &[1], &tree),
+        ("sweep", SWEEP.to_vec(), &[1], &nasty.everywhere),
         ("baseline", vec!["baseline", "create", "--baseline", "out/baseline", "a"], &[0, 3], &[]),
     ];
     let strace = watch::has_strace();
@@ -51,12 +52,33 @@ fn a_hostile_repository_is_scanned_and_not_obeyed() {
             assert_eq!(watch::acts(lab, &args), Vec::<String>::new(), "{what}");
         }
     }
+    sweeps_go_on(lab, strace, &nasty.everywhere);
     if !strace {
         println!("skipped: strace is not there, so what the command does was not watched");
     }
     let ran: Vec<_> = fs::read_dir(lab.path("")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(!ran.iter().any(|n| n.to_string_lossy().starts_with("ran-")), "{ran:?}");
     assert_eq!(lab.listing("a"), before, "something was written into the repository");
+}
+
+const SWEEP: [&str; 4] = ["sweep", "--state", "out/state", "a"];
+
+/// What one sweep has left the next one uses, and neither writes anything but the state: all is known by
+/// then, and what cannot be read is told again.
+fn sweeps_go_on(lab: &Lab, strace: bool, places: &[String]) {
+    let wrote = |what: &str| {
+        let list = fs::read_dir(lab.path("out")).unwrap().map(|e| e.unwrap().file_name());
+        let own = ["report", "state", "state-journal", "state-shm", "state-wal", "stderr"];
+        let others: Vec<_> = list.filter(|n| !own.iter().any(|o| n == o)).collect();
+        assert!(others.is_empty(), "{what}: {others:?}");
+    };
+    check("a first sweep", &watch::run(lab, &SWEEP), &[1], places);
+    wrote("a first sweep");
+    check("a sweep without change", &watch::run_on(lab, &SWEEP), &[3], places);
+    if strace {
+        assert_eq!(watch::acts_on(lab, &SWEEP), Vec::<String>::new(), "a sweep without change");
+    }
+    wrote("a sweep without change");
 }
 
 /// What is watched is seen: a command that runs a program and writes beside the report.

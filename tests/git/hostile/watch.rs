@@ -28,7 +28,7 @@ pub(crate) struct Run {
 fn arguments(args: &[&str]) -> Vec<String> {
     let mut all: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
     all.extend(["--jobs".to_owned(), "2".to_owned(), "--quiet".to_owned()]);
-    if args[0] == "scan" {
+    if matches!(args[0], "scan" | "sweep") {
         all.push("--format=jsonl=out/report".to_owned());
     }
     all
@@ -39,9 +39,14 @@ fn fresh(lab: &Lab) {
     fs::create_dir_all(lab.path("out")).unwrap();
 }
 
-/// Runs the command in a lab; all that it writes belongs into `out`.
+/// Runs the command in a lab; all that it writes belongs into `out`, which is empty before.
 pub(crate) fn run(lab: &Lab, args: &[&str]) -> Run {
     fresh(lab);
+    run_on(lab, args)
+}
+
+/// Runs it with what an earlier run has left in `out`.
+pub(crate) fn run_on(lab: &Lab, args: &[&str]) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keywheel"));
     command.args(arguments(args)).current_dir(lab.path("")).env_clear().stdin(Stdio::null());
     command.env("PATH", lab.path("bin"));
@@ -94,12 +99,17 @@ pub(crate) fn has_strace() -> bool {
 
 /// What the command did beyond reading and writing below `out`: programs started, files changed.
 pub(crate) fn acts(lab: &Lab, args: &[&str]) -> Vec<String> {
+    fresh(lab);
+    acts_on(lab, args)
+}
+
+/// Likewise, with what an earlier run has left in `out`.
+pub(crate) fn acts_on(lab: &Lab, args: &[&str]) -> Vec<String> {
     let args = arguments(args);
     acts_of(lab, env!("CARGO_BIN_EXE_keywheel"), &args.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 pub(crate) fn acts_of(lab: &Lab, program: &str, args: &[&str]) -> Vec<String> {
-    fresh(lab);
     let log = lab.path("strace.log");
     let calls: Vec<String> = CALLS.split(',').map(|c| format!("?{c}")).collect();
     let mut command = Command::new("strace");
