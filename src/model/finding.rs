@@ -4,6 +4,7 @@ use super::{
     Access, Class, Confidence, Encoding, Evidence, Fingerprint, Location, Provenance, Secret, Severity,
     Validity,
 };
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -165,7 +166,7 @@ impl By {
 }
 
 /// Something known about a value beyond the rule that found it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Note {
     /// Its checksum holds.
     ChecksumHolds,

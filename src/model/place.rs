@@ -1,6 +1,7 @@
 //! Where bytes come from and where in them something stands.
 
 use super::Origin;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 #[cfg(unix)]
 use std::ffi::OsStr;
@@ -147,7 +148,7 @@ impl Provenance {
 
 /// A span of a blob. Lines count from 1 and end at LF; columns are 0-based characters of their
 /// line, where each maximal invalid UTF-8 sequence is one character; the end is exclusive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Location {
     /// First byte, 0-based, in the blob.
     pub byte_start: u64,
@@ -164,7 +165,7 @@ pub struct Location {
 }
 
 /// A layer that was undone to see the value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Encoding {
     /// Base64, either alphabet, padded or not, possibly wrapped over lines.
     Base64,

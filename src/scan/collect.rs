@@ -1,19 +1,21 @@
 //! The sink at the end of a scan: each blob is searched, and what is found is joined by value.
 
+mod kept;
+mod sink;
+
 use super::baseline::{Allow, Baseline};
 use super::excerpt::excerpt;
 use super::fold;
 use super::inline::marker;
 use super::locate::Locator;
-use super::traces::Traces;
 use crate::detect::{Detector, Found, Ranked, Why, Workspace, is_reported};
 use crate::model::{
-    Blob, By, Class, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Look,
-    MayHold, Note, ObjectId, Occurrence, Part, Partner, Provenance, Role, Severity, Sink, SkipReason,
-    Skipped, Status, Suppression, Validity, Window,
+    Blob, By, Class, Confidence, Coverage, Encoding, Finding, Fingerprint, FingerprintKey, Location, Note,
+    Occurrence, Partner, Provenance, Role, Severity, Sink, SkipReason, Skipped, Status, Suppression,
+    Validity,
 };
-use crate::source::is_lfs_pointer;
 use ahash::{AHashMap, AHashSet};
+pub use kept::{Retelling, Spread, keep};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -105,6 +107,8 @@ struct State {
     /// Where in `findings` each value stands. Findings are large, and a table keeps room to spare.
     places: AHashMap<Fingerprint, usize>,
     findings: Vec<(Finding, Fit)>,
+    /// Findings of an earlier run that are told again as they were.
+    kept: Vec<Finding>,
     coverage: Coverage,
     near: Vec<NearMiss>,
     ranked: Vec<Ranking>,
@@ -160,21 +164,25 @@ impl Collector {
 
     /// The values that were found so far, whether they are reported or not.
     pub fn fingerprints(&self) -> BTreeSet<Fingerprint> {
-        lock(&self.state).findings.iter().map(|(f, _)| f.fingerprint.clone()).collect()
+        let state = lock(&self.state);
+        state.findings.iter().map(|(f, _)| f).chain(&state.kept).map(|f| f.fingerprint.clone()).collect()
     }
 
-    /// The objects of a history in which something was found so far, whether it is reported or not, and
-    /// those of which something was not read: an account without them would be another.
-    pub fn objects(&self) -> BTreeSet<ObjectId> {
+    /// Where in a history something was found so far, whether it is reported or not, and of what something
+    /// was not read: an account without that would be another.
+    pub fn spread(&self) -> Spread {
         let state = lock(&self.state);
-        let found = state.findings.iter().flat_map(|(f, _)| f.occurrences.iter().map(|o| &*o.provenance));
-        let skipped = state.coverage.list.iter().map(|s| &s.provenance);
-        found.chain(skipped).filter_map(|p| Some(p.origin.as_ref()?.object)).collect()
+        let object = |p: &Provenance| Some(p.origin.as_ref()?.object);
+        let of = |f: &Finding| f.occurrences.iter().filter_map(|o| object(&o.provenance)).collect();
+        Spread {
+            findings: state.findings.iter().map(|(f, _)| (f.fingerprint.clone(), of(f))).collect(),
+            skipped: state.coverage.list.iter().filter_map(|s| object(&s.provenance)).collect(),
+        }
     }
 
     /// The result, in an order that depends on the input alone.
     pub fn finish(self) -> Outcome {
-        let State { findings, mut coverage, mut near, mut ranked, old, base, .. } =
+        let State { findings, kept, mut coverage, mut near, mut ranked, old, base, .. } =
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         coverage.settle();
         let mut findings: Vec<Finding> = findings.into_iter().map(|(f, _)| f).collect();
@@ -197,6 +205,7 @@ impl Collector {
                 f.notes.push(Note::Copied);
             }
         }
+        findings.extend(kept.into_iter().map(|f| Finding { status: status(&f, &self.options, &old), ..f }));
         sort(&mut findings);
         near.sort_by(|a, b| {
             (&a.provenance, &a.location, &a.rule).cmp(&(&b.provenance, &b.location, &b.rule))
@@ -425,79 +434,6 @@ impl Collector {
                 known.notes.dedup();
             }
         }
-    }
-}
-
-impl Sink for Collector {
-    fn blob(&self, blob: Blob<'_>) {
-        let whole = blob.part == Part::default() && blob.role == Role::New;
-        if whole && is_lfs_pointer(blob.bytes) {
-            let provenance = (*blob.provenance).clone();
-            self.skipped(Skipped { provenance, reason: SkipReason::LfsPointer, detail: String::new() });
-        }
-        // A bug in the engine must neither end the scan nor pass unseen.
-        let searched = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.search(&blob)));
-        if searched.is_err() {
-            let provenance = (*blob.provenance).clone();
-            self.skipped(Skipped {
-                provenance,
-                reason: SkipReason::Internal,
-                detail: "the engine failed on it".to_owned(),
-            });
-        }
-    }
-
-    fn skipped(&self, skipped: Skipped) {
-        lock(&self.state).coverage.skip(skipped);
-    }
-
-    fn reach(&self) -> Option<usize> {
-        // What was dropped is told only by a whole search.
-        let whole = self.options.explain || self.detector.needs_whole_texts();
-        (!whole && self.options.floor.is_some()).then(|| self.detector.reach())
-    }
-
-    fn look(&self, text: &[u8], windows: &[Window]) -> Look {
-        let mut work = lock(&self.idle).pop().unwrap_or_default();
-        let floor = self.options.floor.unwrap_or(Confidence::Low);
-        let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            self.detector.look(text, windows, floor, &mut work)
-        }));
-        lock(&self.idle).push(work);
-        // Whatever the engine failed on is searched whole, which counts the failure.
-        looked.unwrap_or_else(|_| Look { hot: std::iter::once(0..text.len()).collect(), far: Vec::new() })
-    }
-
-    fn looked(&self, texts: u64, bytes: u64) {
-        let mut state = lock(&self.state);
-        state.coverage.blobs += texts;
-        state.coverage.bytes += bytes;
-    }
-
-    fn wants_name(&self, name: &[u8]) -> bool {
-        self.detector.wants_name(name)
-    }
-
-    fn wants_old(&self) -> bool {
-        let state = lock(&self.state);
-        state.findings.iter().any(|(f, _)| !state.old.contains(&f.fingerprint))
-    }
-
-    fn wants_base(&self) -> Option<MayHold<'_>> {
-        let state = lock(&self.state);
-        let new = || state.findings.iter().map(|(f, _)| f).filter(|f| !state.old.contains(&f.fingerprint));
-        new().next()?;
-        Some(match Traces::new(new().map(|f| &f.secret)) {
-            Some(traces) => Box::new(move |text| traces.may_be_in(text)),
-            None => Box::new(|_| true),
-        })
-    }
-
-    fn stopped(&self) -> bool {
-        if self.options.deadline.is_some_and(|d| Instant::now() >= d) {
-            self.stop();
-        }
-        self.interrupted()
     }
 }
 

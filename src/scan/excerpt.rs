@@ -44,6 +44,13 @@ pub(super) fn excerpt(
     Excerpt { text, mark }
 }
 
+/// Whether more than the secret itself is hidden in it.
+pub(super) fn hides(excerpt: &Excerpt) -> bool {
+    let Excerpt { text, mark } = excerpt;
+    let beside = [text.get(..mark.start), text.get(mark.end..)];
+    beside.iter().any(|part| part.is_none_or(|p| p.contains(HIDDEN)))
+}
+
 /// Appends a stretch with the secrets in it hidden, and control characters escaped.
 fn push(text: &mut String, bytes: &[u8], stretch: Range<usize>, secrets: &[Range<usize>], value: &[u8]) {
     let mut at = stretch.start;

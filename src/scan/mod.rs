@@ -12,5 +12,5 @@ mod locate;
 mod traces;
 
 pub use baseline::{Allow, Baseline, BaselineError, Entry};
-pub use collect::{Collector, NearMiss, Options, Outcome, Ranking, fingerprint};
+pub use collect::{Collector, NearMiss, Options, Outcome, Ranking, Retelling, Spread, fingerprint, keep};
 pub use join::join;

@@ -2,7 +2,7 @@
 
 use super::lifecycle::Row;
 use super::{State, StateError};
-use crate::model::{Fingerprint, FingerprintKey};
+use crate::model::{Fingerprint, FingerprintKey, Kept};
 use crate::source::git::sweep::Group;
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,9 @@ use std::path::Path;
 
 /// A digest.
 type Digest = [u8; 32];
+
+/// Stands for rules and options of several sweeps: no digest is this.
+const SEVERAL: Digest = [0; 32];
 
 /// A repository in a state.
 #[derive(Debug)]
@@ -23,14 +26,26 @@ pub struct Entry {
     body: Body,
 }
 
+/// What a sweep leaves for the next, which tells the same as long as nothing changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// Places that are searched again: members of archives, and what is counted as not read.
+    pub searched: Vec<Group>,
+    /// Places of which only the value is read again.
+    pub placed: Vec<Group>,
+    /// What stands there, by the numbers of those places.
+    pub kept: Vec<Kept>,
+}
+
 /// As it is stored.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Body {
     eyes: Digest,
     sweeps: u32,
+    /// What decided which findings are remembered.
     view: Option<Digest>,
-    /// How the repository stood, and where something was found then.
-    left: Option<(Digest, Vec<Group>)>,
+    /// What decided what the last sweep reported, how the repository stood, and where something was found.
+    left: Option<(Digest, Digest, Left)>,
     findings: BTreeMap<String, Row>,
 }
 
@@ -40,23 +55,35 @@ pub struct Finished<'a> {
     pub entry: &'a Entry,
     /// What decided which findings are reported.
     pub view: Digest,
+    /// Whether all was read, so that what is remembered was all weighed under that.
+    pub complete: bool,
     /// How the repository stood, and where something was found; none if not all of it was read.
-    pub left: Option<(Digest, Vec<Group>)>,
+    pub left: Option<(Digest, Left)>,
     /// What is remembered of findings.
     pub rows: BTreeMap<Fingerprint, Row>,
 }
 
 impl Entry {
-    /// Whether the last sweep saw with the same rules and options.
+    /// Whether all that is remembered was seen with the same rules and options.
     pub fn is_same_view(&self, view: &Digest) -> bool {
         self.body.view.as_ref().is_none_or(|v| v == view)
     }
 
     /// Where something was found when the repository stood as it stands now, if the last sweep saw it
     /// so, and saw it with the same rules and options.
-    pub fn unchanged(&self, view: &Digest, digest: &Digest) -> Option<&[Group]> {
-        let (then, groups) = self.body.left.as_ref()?;
-        (then == digest && self.body.view.as_ref() == Some(view)).then_some(groups)
+    pub fn unchanged(&self, view: &Digest, digest: &Digest) -> Option<&Left> {
+        let (seen, then, left) = self.body.left.as_ref()?;
+        (then == digest && seen == view).then_some(left)
+    }
+
+    /// Under what all will have been seen after a sweep. One that could not read everything tells
+    /// nothing of what it did not see: that was seen under other rules, and is withdrawn, not fixed,
+    /// should a later sweep not see it either.
+    fn view_after(&self, sweep: &Finished<'_>) -> Digest {
+        match self.body.view {
+            Some(before) if !sweep.complete && before != sweep.view => SEVERAL,
+            _ => sweep.view,
+        }
     }
 }
 
@@ -181,8 +208,8 @@ impl State {
                 let body = Body {
                     eyes: one.entry.body.eyes,
                     sweeps: one.entry.body.sweeps.saturating_add(1),
-                    view: Some(one.view),
-                    left: one.left,
+                    view: Some(one.entry.view_after(&one)),
+                    left: one.left.map(|(digest, left)| (one.view, digest, left)),
                     findings: one.rows.into_iter().map(|(f, row)| (f.as_str().to_owned(), row)).collect(),
                 };
                 let (bytes, seal) = self.sealed(one.entry.id, &body);

@@ -12,7 +12,7 @@ mod recall;
 mod seal;
 mod verdicts;
 
-pub use entry::{Entry, Finished};
+pub use entry::{Entry, Finished, Left};
 pub use lifecycle::{Judged, Of, Row, Trust, judge};
 pub use recall::{Counts, Recall};
 
@@ -24,7 +24,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Marks the file as ours: `KWsw`.
 const APPLICATION: u32 = 0x4b57_7377;
 /// The form of the tables.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;

@@ -213,6 +213,37 @@ fn what_holds_nothing_and_is_not_read_whole_is_counted_each_time() {
 }
 
 #[test]
+fn what_is_told_again_is_what_a_search_tells() {
+    let lab = Lab::with_repository();
+    let hex = |n| key(n).bytes().map(|b| format!("{b:02x}")).collect::<String>();
+    let crowded = format!("a = \"{}\"; b = \"{}\"  # {}\n", key(2), key(3), key(2));
+    let allowed = format!("token = \"{}\" # keywheel:allow until=2999-01-01 a sample\n", key(4));
+    lab.put("a/both.gz", gzipped(&format!("{}{}", line(5), line(6))));
+    lab.commit(
+        &format!("message with {}", key(7)),
+        &[("plain.py", &line(1)), ("crowded.py", &crowded), ("allowed.py", &allowed), ("hex.txt", &hex(8))],
+    );
+    for n in 0..3 {
+        let text = format!("{}{}", "x\n".repeat(n + 1), line(1));
+        // The value of the archive stands beside one that stands elsewhere too, and so on.
+        lab.commit("more", &[("plain.py", &text), ("beside.py", &format!("{}{}", line(5), line(9)))]);
+    }
+    let first = lab.sweep(&[]).gives(1);
+    assert_eq!(first.json["findings"].as_array().unwrap().len(), 9, "{:#}", first.json);
+    for _ in 0..2 {
+        let again = lab.sweep(&[]).gives(0);
+        assert_eq!((again.blobs(), again.findings()), (0, first.findings()));
+    }
+    (1..10).for_each(|n| assert!(!holds(&lab.state(), &key(n)), "key {n} stands in the state"));
+}
+
+fn gzipped(text: &str) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut out, text.as_bytes()).unwrap();
+    out.finish().unwrap()
+}
+
+#[test]
 fn a_repository_that_only_seems_unchanged_is_read_anew() {
     let lab = Lab::with_repository();
     lab.commit("one", &[("a.py", &line(1)), ("b.txt", &"nothing\n".repeat(99))]);
@@ -282,6 +313,50 @@ fn a_name_is_not_lost_with_the_trees_that_told_it() {
     lab.git("a", &["prune", "--expire=now"]);
     let after = lab.sweep(&[]).gives(0);
     assert_eq!((after.statuses().len(), after.gone("fixed")), (1, vec![]), "{:#}", after.json);
+}
+
+#[test]
+fn what_an_incomplete_sweep_told_is_known_and_never_lost() {
+    let lab = Lab::with_repository();
+    lab.commit("one", &[("a.py", &line(1)), ("b.py", &line(2))]);
+    let id = lab.git("a", &["rev-parse", "HEAD:b.py"]);
+    let object = lab.path(&format!("a/.git/objects/{}/{}", &id[..2], &id[2..]));
+    let whole = fs::read(&object).unwrap();
+    fs::remove_file(&object).unwrap();
+    lab.put(&format!("a/.git/objects/{}/{}", &id[..2], &id[2..]), &whole[..whole.len() / 2]);
+    lab.sweep(&[]).gives(1).has(&[("a.py", "new")]);
+    // The same gap the next night is no news; a new key beside it is.
+    lab.sweep(&[]).gives(3).has(&[("a.py", "known")]);
+    lab.commit("two", &[("c.py", &line(3))]);
+    lab.sweep(&[]).gives(1).has(&[("a.py", "known"), ("c.py", "new")]);
+    // What the gap held is new once it can be read; nothing of what was told is told again.
+    fs::write(&object, whole).unwrap();
+    lab.sweep(&[]).gives(1).has(&[("a.py", "known"), ("b.py", "new"), ("c.py", "known")]);
+    lab.sweep(&[]).gives(0).has(&[("a.py", "known"), ("b.py", "known"), ("c.py", "known")]);
+}
+
+#[test]
+fn rules_that_changed_in_an_incomplete_sweep_fix_nothing_in_the_next() {
+    let lab = Lab::with_repository();
+    lab.commit("one", &[("a.py", &line(1)), ("b.txt", &line(2)), ("c.txt", "nothing\n")]);
+    let print = lab.sweep(&[]).gives(1).fingerprint("a.py");
+    let id = lab.git("a", &["rev-parse", "HEAD:c.txt"]);
+    let object = lab.path(&format!("a/.git/objects/{}/{}", &id[..2], &id[2..]));
+    let whole = fs::read(&object).unwrap();
+    fs::remove_file(&object).unwrap();
+    fs::write(&object, &whole[..whole.len() / 2]).unwrap();
+    lab.commit("two", &[("c.txt", "other\n")]);
+    fs::remove_file(lab.path("s")).unwrap();
+    let first = lab.sweep(&[]).gives(1);
+    first.has(&[("a.py", "new"), ("b.txt", "new")]);
+    let hidden = lab.sweep(&["--exclude", "*.py"]).gives(3);
+    assert_eq!((hidden.gone("fixed"), hidden.gone("withdrawn")), (vec![], vec![]));
+    fs::write(&object, whole).unwrap();
+    let complete = lab.sweep(&["--exclude", "*.py"]).gives(0);
+    complete.has(&[("b.txt", "known")]);
+    assert_eq!((complete.gone("fixed"), complete.gone("withdrawn")), (vec![], vec![print]));
+    let after = lab.sweep(&["--exclude", "*.py"]).gives(0);
+    assert_eq!((after.gone("fixed"), after.gone("withdrawn")), (vec![], vec![]));
 }
 
 #[test]

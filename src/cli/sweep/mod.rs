@@ -1,5 +1,6 @@
 //! `keywheel sweep`
 
+mod left;
 mod repository;
 
 use super::args::Selection;

@@ -1,5 +1,6 @@
 //! The sweep of one repository.
 
+use super::left;
 use crate::cli::session::{settle, stopped_by, unread, watched};
 use crate::cli::settings::Settings;
 use crate::cli::{output, usage};
@@ -7,10 +8,10 @@ use anyhow::Result;
 use keywheel::detect::{Detector, GENERATION};
 use keywheel::model::{Confidence, Finding, Provenance, RawPath, Severity, Sink};
 use keywheel::scan::{Collector, Options, Outcome};
-use keywheel::source::git::sweep::{self, Group, Unchanged};
+use keywheel::source::git::sweep::{self, Swept};
 use keywheel::source::git::{GitError, Repository, Standing, Surroundings};
 use keywheel::source::{self, SourceError};
-use keywheel::state::{Entry, Finished, Judged, Of, Recall, State, StateError, Trust, judge};
+use keywheel::state::{Entry, Finished, Judged, Left, Of, Recall, State, StateError, Trust, judge};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -45,8 +46,10 @@ pub(super) struct Done {
     place: PathBuf,
     view: [u8; 32],
     entry: Option<Entry>,
-    left: Option<([u8; 32], Vec<Group>)>,
+    left: Option<([u8; 32], Left)>,
     interrupted: bool,
+    /// Whether all was read.
+    complete: bool,
 }
 
 impl Sweeper {
@@ -112,23 +115,19 @@ impl Sweeper {
         repo.objects.settle();
         let standing = Standing::of(&repo);
         let digest = standing.digest(&repo);
-        let kept = entry.unchanged(&self.view, &digest);
-        let unchanged = kept.and_then(|groups| Some((Unchanged::new(&repo, groups)?, groups.to_vec())));
-        let mut groups = None;
-        let mut is_told = false;
-        if let Some((unchanged, known)) = unchanged {
-            let push = || unchanged.push(&repo, &standing, &self.files, &collector);
-            watched(&collector, self.quiet, &|| false, push).map_err(usage)?;
+        let (mut left, mut swept) = (entry.unchanged(&self.view, &digest).cloned(), None);
+        if let Some(known) = &left {
+            let tell = || left::tell_again(known, &repo, &standing, &self.files, &collector);
+            let is_told = watched(&collector, self.quiet, &|| false, tell).map_err(usage)?;
             let found = collector.fingerprints();
             // All that was told is there again; if not, something has changed that no digest shows.
-            is_told = collector.interrupted() || before.iter().all(|(f, r)| !r.open || found.contains(f));
-            if is_told {
-                groups = Some(known);
-            } else {
+            let is_all = is_told && before.iter().all(|(f, r)| !r.open || found.contains(f));
+            if !is_all && !collector.interrupted() {
                 collector = self.collector();
+                left = None;
             }
         }
-        if !is_told {
+        if left.is_none() {
             repo.objects.repair();
             let mut recall = Recall::load(state, &entry)?;
             if recall.is_of_another(&repo.objects) {
@@ -142,11 +141,15 @@ impl Sweeper {
                 recall = Recall::load(state, &entry)?;
             }
             recall.tidy(&repo.objects)?;
-            groups = self.read(&repo, &standing, &recall, &collector)?;
+            swept = Some(self.read(&repo, &standing, &recall, &collector)?);
         }
         let remembered = state.remembered(&entry)?;
         let interrupted = collector.interrupted();
+        let spread = collector.spread();
         let mut outcome = settle(collector, path);
+        if let Some(swept) = swept.filter(|_| !interrupted) {
+            left = left::leave(&repo.objects, &swept, &spread, &outcome.findings);
+        }
         let complete = outcome.coverage.is_complete();
         let trust = match complete {
             false => Trust::None,
@@ -170,9 +173,10 @@ impl Sweeper {
             anew: entry.anew,
             place,
             view: self.view,
-            left: groups.map(|groups| (digest, groups)),
+            left: left.map(|left| (digest, left)),
             entry: Some(entry),
             interrupted,
+            complete,
         }))
     }
 
@@ -180,22 +184,21 @@ impl Sweeper {
         Collector::new(self.detector.clone(), self.options.clone())
     }
 
-    /// Looks at what is new; all that holds something, if it can be told.
+    /// Looks at what is new, and searches all that holds something.
     fn read(
         &self,
         repo: &Repository,
         standing: &Standing,
         recall: &Recall<'_>,
         collector: &Collector,
-    ) -> Result<Option<Vec<Group>>> {
+    ) -> Result<Swept> {
         let resumed = recall.resumed();
         collector.looked(resumed.texts, resumed.bytes);
         let push = || sweep::push(repo, standing, recall, &self.files, collector);
         let swept = watched(collector, self.quiet, &|| recall.failed(), push);
         // Whatever comes now, what was looked at is not looked at again.
         recall.flush()?;
-        let swept = swept.map_err(|e: SourceError| usage(e))?;
-        Ok(swept.groups(&repo.objects, &collector.objects()))
+        Ok(swept.map_err(|e: SourceError| usage(e))?)
     }
 
     /// Of a repository that was not read.
@@ -211,6 +214,7 @@ impl Sweeper {
             view: self.view,
             entry: None,
             left: None,
+            complete: false,
         }
     }
 }
@@ -220,7 +224,8 @@ impl Done {
     pub(super) fn finished(&mut self) -> Option<Finished<'_>> {
         let entry = self.entry.as_ref().filter(|_| !self.interrupted)?;
         let rows = std::mem::take(&mut self.judged.rows);
-        Some(Finished { entry, view: self.view, left: self.left.take(), rows })
+        let complete = self.complete;
+        Some(Finished { entry, view: self.view, complete, left: self.left.take(), rows })
     }
 }
 

@@ -5,18 +5,21 @@
 //! path or a name: those are of the repository, and may hold a secret.
 
 use super::attribute::{Attributed, Places, tell_others};
-use super::history::{History, Told};
+use super::history::{History, Told, pseudo};
 use super::memory::{Memory, Once};
 use super::objects::Objects;
+use super::pack::LARGE;
 use super::parse::{Commit, Kind, entries};
+use super::reader::{Reader, family};
 use super::repo::Repository;
 use super::standing::Standing;
-use crate::model::{CommitRef, Held, ObjectId, Origin, RawPath, Sink};
+use crate::model::{CommitRef, Held, ObjectId, Origin, Provenance, RawPath, Sink};
 use crate::source::{Options, SourceError};
 use ahash::AHashMap;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Where something stands, told without its path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +35,27 @@ pub struct Place {
 }
 
 /// All places of one object or name, in their order.
-pub type Group = Vec<Place>;
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    places: Vec<Place>,
+    /// At least so many are not listed.
+    more: u64,
+}
+
+/// Groups of places, and the number of each place among all of them.
+pub struct Marked {
+    /// The groups.
+    pub groups: Vec<Group>,
+    numbers: BTreeMap<(Held, ObjectId, RawPath), u32>,
+}
+
+impl Marked {
+    /// The number of a place; `None` if it is not among them, or too large to be read at once.
+    pub fn number(&self, place: &Provenance) -> Option<u32> {
+        let origin = place.origin.as_ref()?;
+        self.numbers.get(&(origin.held, origin.object, place.path.clone())).copied()
+    }
+}
 
 /// What a sweep has read.
 pub struct Swept {
@@ -57,26 +80,52 @@ pub fn push(
 }
 
 impl Swept {
-    /// What is to be pushed again as long as nothing changes: all places of the objects that were
-    /// `found` to hold something or were not read whole, and of those that were left out. `None` if one of them cannot be
-    /// told, or if there are objects that could not be looked at: those are tried again.
-    pub fn groups(&self, objects: &Objects, found: &BTreeSet<ObjectId>) -> Option<Vec<Group>> {
+    /// Objects that were left out.
+    pub fn noted(&self) -> &BTreeSet<ObjectId> {
+        &self.noted
+    }
+
+    /// All places of these objects, told so that they are found again as long as nothing changes. `None`
+    /// if one of them cannot be told, or if there are objects that could not be looked at: those are tried
+    /// again.
+    pub fn places(&self, objects: &Objects, of: &BTreeSet<ObjectId>) -> Option<Marked> {
         if !self.told.whole {
             return None;
         }
-        let holds = |origin: &Origin| found.contains(&origin.object) || self.noted.contains(&origin.object);
         let mut trees = Trees { objects, read: AHashMap::new() };
+        let mut marked = Marked { groups: Vec::new(), numbers: BTreeMap::new() };
+        let mut next = 0;
+        let mut number = |path: &RawPath, origin: &Origin| {
+            let is_large = || objects.stream(&origin.object).is_some_and(|s| s.size > LARGE);
+            if origin.held == Held::Name || !is_large() {
+                marked.numbers.insert((origin.held, origin.object, shown(path, origin)), next);
+            }
+            next += 1;
+        };
         let placed = self.told.placed.blobs.values().chain(self.told.placed.names.values());
-        let placed = placed.filter(|places| places.list.iter().any(|(_, origin)| holds(origin)));
-        let mut groups: Vec<Group> = Vec::new();
-        for places in placed {
+        for places in placed.filter(|p| p.list.iter().any(|(_, origin)| of.contains(&origin.object))) {
+            places.list.iter().for_each(|(path, origin)| number(path, origin));
             let place =
                 |(path, origin): &(RawPath, Origin)| trees.steps(path, origin).map(|s| told(origin, s));
-            groups.push(places.list.iter().map(place).collect::<Option<_>>()?);
+            marked.groups.push(Group {
+                places: places.list.iter().map(place).collect::<Option<_>>()?,
+                more: places.more,
+            });
         }
-        let texts = self.told.texts.iter().filter(|o| holds(o));
-        groups.extend(texts.map(|origin| vec![told(origin, Vec::new())]));
-        Some(groups)
+        for origin in self.told.texts.iter().filter(|origin| of.contains(&origin.object)) {
+            number(&RawPath::new(b""), origin);
+            marked.groups.push(Group { places: vec![told(origin, Vec::new())], more: 0 });
+        }
+        Some(marked)
+    }
+}
+
+/// The path under which a place is told.
+fn shown(path: &RawPath, origin: &Origin) -> RawPath {
+    match origin.held {
+        Held::Commit | Held::Tag => pseudo(origin.held.as_str(), origin.object),
+        Held::Blob if path.as_bytes().is_empty() => pseudo("blob", origin.object),
+        _ => path.clone(),
     }
 }
 
@@ -92,20 +141,64 @@ fn told(origin: &Origin, steps: Vec<u32>) -> Place {
 }
 
 /// What stands where a sweep has left it.
-pub struct Unchanged(Told);
+pub struct Unchanged {
+    told: Told,
+    /// All places, by their numbers.
+    places: Vec<Provenance>,
+}
 
 impl Unchanged {
     /// Finds the places again; `None` if one of them is not there.
     pub fn new(repo: &Repository, groups: &[Group]) -> Option<Self> {
         let mut trees = Trees { objects: &repo.objects, read: AHashMap::new() };
-        let mut out = Told::default();
+        let mut out = Unchanged { told: Told::default(), places: Vec::new() };
         for group in groups {
-            let first = group.first()?;
-            let list: Vec<(RawPath, Origin)> =
-                group.iter().map(|place| trees.origin(place)).collect::<Option<_>>()?;
-            trees.keep(list, first, &mut out)?;
+            let first = group.places.first()?;
+            let mut list: Vec<(RawPath, Origin)> =
+                group.places.iter().map(|place| trees.origin(place)).collect::<Option<_>>()?;
+            tell_others(&mut list);
+            let place =
+                |(path, origin): &(RawPath, Origin)| Provenance::history(shown(path, origin), origin.clone());
+            out.places.extend(list.iter().map(place));
+            trees.keep(list, (first, group.more), &mut out.told)?;
         }
-        Some(Unchanged(out))
+        Some(out)
+    }
+
+    /// Reads the texts of these numbers, and gives each with its place. One that cannot be read, or is not
+    /// there, is passed by.
+    pub fn read(
+        &self,
+        repo: &Repository,
+        numbers: &BTreeSet<u32>,
+        stopped: &dyn Fn() -> bool,
+        take: &mut dyn FnMut(u32, &Arc<Provenance>, &[u8]),
+    ) {
+        let place = |n: &u32| Some((*n, self.places.get(*n as usize)?));
+        let mut list: Vec<_> = numbers.iter().filter_map(place).collect();
+        let object = |place: &Provenance| place.origin.as_ref().map(|origin| origin.object);
+        list.sort_by_cached_key(|(n, place)| {
+            (object(place).map(|id| family(&repo.objects, &id)), object(place), *n)
+        });
+        let mut reader = Reader::new(&repo.objects);
+        for (n, place) in list {
+            let Some(origin) = place.origin.as_ref().filter(|_| !stopped()) else { continue };
+            let place = Arc::new(place.clone());
+            let kind = match origin.held {
+                Held::Blob => Kind::Blob,
+                Held::Commit => Kind::Commit,
+                Held::Tag => Kind::Tag,
+                Held::Ref => continue,
+                Held::Name => {
+                    let name = place.path.as_bytes().rsplit(|&b| b == b'/').next().unwrap_or_default();
+                    take(n, &place, name);
+                    continue;
+                }
+            };
+            if let Ok(bytes) = reader.read_as(&origin.object, kind) {
+                take(n, &place, &bytes);
+            }
+        }
     }
 
     /// Pushes what stands there.
@@ -122,7 +215,7 @@ impl Unchanged {
         let history = History::new(repo, standing, false, options, sink)?;
         let memory = Once::default();
         let survey = history.look_over(&memory);
-        history.push(&survey, &self.0);
+        history.push(&survey, &self.told);
         Ok(())
     }
 }
@@ -193,20 +286,18 @@ impl Trees<'_> {
     }
 
     /// Puts the places of one object or name where they belong.
-    fn keep(&self, mut list: Vec<(RawPath, Origin)>, first: &Place, out: &mut Told) -> Option<()> {
+    fn keep(&self, list: Vec<(RawPath, Origin)>, (first, more): (&Place, u64), out: &mut Told) -> Option<()> {
         let Attributed { blobs, names } = &mut out.placed;
         match first.held {
             Held::Commit | Held::Tag => out.texts.extend(list.into_iter().map(|(_, origin)| origin)),
             Held::Blob => {
                 let Entry::Vacant(slot) = blobs.entry(first.object) else { return None };
-                tell_others(&mut list);
-                slot.insert(Places { list, more: 0 });
+                slot.insert(Places { list, more });
             }
             Held::Name => {
                 let path = list.first()?.0.as_bytes();
                 let name = path.rsplit(|&b| b == b'/').next()?.to_vec();
-                tell_others(&mut list);
-                names.insert(name, Places { list, more: 0 });
+                names.insert(name, Places { list, more });
             }
             Held::Ref => return None,
         }
