@@ -41,6 +41,8 @@ reasons! {
     OutwardLink, Out, "outward-link", "scan its target by name";
     /// A Git LFS pointer: the content is elsewhere.
     LfsPointer, Out, "lfs-pointer", "fetch the LFS objects and scan them";
+    /// A file or name that a history has under more paths than are told: it was searched under those.
+    MorePaths, Out, "more-paths", "nothing to do; git log --find-object=ID names the other paths";
     /// A submodule: a repository of its own.
     Submodule, Out, "submodule", "scan its repository";
     /// The operating system refused.

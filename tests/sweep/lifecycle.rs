@@ -244,6 +244,27 @@ fn gzipped(text: &str) -> Vec<u8> {
 }
 
 #[test]
+fn more_paths_than_are_told_are_counted() {
+    let lab = Lab::with_repository();
+    (0..70).for_each(|n| lab.put(&format!("a/copies/{n:02}/a.py"), line(1)));
+    lab.commit("one", &[]);
+    let skipped = |swept: &Swept| swept.json["coverage"]["skipped"].clone();
+    let first = lab.sweep(&[]).gives(1);
+    let places = first.json["findings"][0]["occurrences"].as_array().unwrap().len();
+    assert_eq!((places, skipped(&first)[0]["reason"].as_str()), (64, Some("more-paths")), "{:#}", first.json);
+    assert_eq!(skipped(&lab.sweep(&[]).gives(0)), skipped(&first));
+    // To exclude what is listed hides nothing of the rest.
+    let excluded: Vec<String> = first.json["findings"][0]["occurrences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| format!("--exclude={}", o["path"].as_str().unwrap()))
+        .collect();
+    let hidden = lab.sweep(&excluded.iter().map(String::as_str).collect::<Vec<_>>()).gives(0);
+    assert_eq!(hidden.statuses().len(), 1, "{:#}", hidden.json);
+}
+
+#[test]
 fn a_repository_that_only_seems_unchanged_is_read_anew() {
     let lab = Lab::with_repository();
     lab.commit("one", &[("a.py", &line(1)), ("b.txt", &"nothing\n".repeat(99))]);

@@ -1,7 +1,7 @@
 //! All of a repository: every blob once, whatever leads to it, and every text that a person wrote
 //! beside them: messages, tags, names of files and of refs.
 
-use super::attribute::{Attributed, Reach, Wanted, attribute};
+use super::attribute::{Attributed, Places, Reach, Wanted, attribute};
 use super::commits::Commits;
 use super::memory::{Hot, Memory, Once};
 use super::parse::{Commit, Kind, tag_target};
@@ -228,10 +228,18 @@ impl<'a> History<'a> {
     fn blobs(&self, survey: &Survey<'_>, placed: &Attributed) {
         let blobs = placed.blobs.keys().copied().collect();
         survey.again(&blobs, &|id, content| {
-            let places = placed.blobs.get(&id).map_or(&[][..], |p| &p.list);
-            for (path, origin) in places.iter().filter(|(p, o)| self.wanted(p, o)) {
-                let path = if path.as_bytes().is_empty() { pseudo("blob", id) } else { path.clone() };
-                let provenance = Arc::new(Provenance::history(path, origin.clone()));
+            let Some(places) = placed.blobs.get(&id) else { return };
+            let mut wanted: Vec<_> = places.list.iter().filter(|(p, o)| self.wanted(p, o)).cloned().collect();
+            self.tell_more(places);
+            if let Some((_, origin)) = places.list.first().filter(|_| wanted.is_empty() && places.more > 0)
+                && (origin.reachable || !self.reachable_only)
+            {
+                // Paths that are not listed may not be excluded.
+                wanted.push((RawPath::new(b""), origin.clone()));
+            }
+            for (path, origin) in wanted {
+                let path = if path.as_bytes().is_empty() { pseudo("blob", id) } else { path };
+                let provenance = Arc::new(Provenance::history(path, origin));
                 match &content {
                     Content::Bytes(text) => bytes::push(text, &provenance, self.options, &self.sink),
                     // The bound may have been another when it was first looked at.
@@ -247,8 +255,22 @@ impl<'a> History<'a> {
         });
     }
 
+    /// Counts what stands under more paths than are told.
+    fn tell_more(&self, places: &Places) {
+        let first =
+            places.list.first().filter(|(_, o)| places.more > 0 && (o.reachable || !self.reachable_only));
+        if let Some((path, origin)) = first {
+            self.sink.skipped(Skipped {
+                provenance: Provenance::history(path.clone(), origin.clone()),
+                reason: SkipReason::MorePaths,
+                detail: format!("{} paths or more beside the {} listed", places.more, places.list.len()),
+            });
+        }
+    }
+
     fn names(&self, placed: &Attributed) {
         for (name, places) in &placed.names {
+            self.tell_more(places);
             for (path, origin) in places.list.iter().filter(|(p, o)| self.wanted(p, o)) {
                 self.text(path, origin.clone(), name);
             }
