@@ -312,6 +312,21 @@ fn a_key_in_one_line_of_json_is_one_finding_of_its_own_kind() {
 }
 
 #[test]
+fn a_password_with_escapes_is_one_finding() {
+    let f = Folder::new();
+    let url = |password: &str| format!("{}://svc:{password}@db1.acme.org/app", "postgres");
+    let word = "t7Kqz vR2xW9";
+    let hidden = url(&word.replace(' ', "21")).replace(':', "%3A").replace('/', "%2F");
+    // Decoded, the second would end at the sign that is part of the password.
+    let urls = ["%21", "%40", "%2521"].map(|escape| url(&word.replace(' ', escape)));
+    for url in urls.iter().chain([&hidden]) {
+        f.put("tree/a.env", format!("DATABASE_URL={url}\n"));
+        let (rule, _, places) = named(&f);
+        assert_eq!((rule.as_str(), places), ("database-url-postgres", 1), "{url}");
+    }
+}
+
+#[test]
 fn what_is_left_out_is_counted() {
     let f = Folder::new();
     let pointer = format!(

@@ -1,7 +1,7 @@
 //! One finding a place: where rules overlap, the one that says most stays.
 
 use super::engine::{Dropped, Found, Why, is_reported};
-use crate::model::{Class, Note};
+use crate::model::{Class, Encoding, Note};
 use crate::rule::RuleSet;
 use std::collections::{BTreeMap, HashMap};
 
@@ -70,7 +70,9 @@ pub(crate) fn same_place(
 }
 
 /// Adds what the layers below hold to the findings of a layer, which are sorted and do not overlap.
-/// The same value at the same place counts once; a generic finding gives way to a named one.
+/// The same value at the same place counts once; a generic finding gives way to a named one. A rule that
+/// matches with percent escapes, as in a URL, may match with them undone too, and end elsewhere then: its
+/// value is what stands there, escapes and all.
 pub(crate) fn layers(rules: &RuleSet, above: &mut Vec<Found>, mut below: Vec<Found>) {
     if below.is_empty() {
         return;
@@ -85,7 +87,11 @@ pub(crate) fn layers(rules: &RuleSet, above: &mut Vec<Found>, mut below: Vec<Fou
         let from = above.partition_point(|a| a.span.end <= f.span.start);
         let to = above.partition_point(|a| a.span.start < f.span.end).max(from);
         let beaten = above[from..to].iter().any(|a| {
-            a.secret == f.secret && rank(rules, a).0 >= rank(rules, f).0 || generic(f) && !generic(a)
+            let covers = a.span.start <= f.span.start && f.span.end <= a.span.end;
+            let reads_again = covers && a.kind == f.kind && f.via.iter().all(|e| *e == Encoding::Percent);
+            a.secret == f.secret && rank(rules, a).0 >= rank(rules, f).0
+                || generic(f) && !generic(a)
+                || reads_again
         });
         if !beaten && !generic(f) {
             (from..to).filter(|&i| generic(&above[i])).for_each(|i| gone[i] = true);

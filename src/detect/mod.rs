@@ -16,9 +16,9 @@ mod text;
 mod weigh;
 
 /// Rises whenever the same rules may find more in the same bytes: decoders, gates, filters, looks,
-/// the model of the ranking.
+/// the model of the ranking; or fewer, so that what is not found any more is not taken for fixed.
 /// Whatever remembers that something holds nothing forgets it then.
-pub const GENERATION: u32 = 5;
+pub const GENERATION: u32 = 6;
 
 pub use engine::{DEPTH, Detector, Dropped, Found, Part, Ranked, Why, Workspace, is_reported};
 pub use gather::Raw;
