@@ -198,7 +198,7 @@ impl Sweeper {
         let swept = watched(collector, self.quiet, &|| recall.failed(), push);
         // Whatever comes now, what was looked at is not looked at again.
         recall.flush()?;
-        Ok(swept.map_err(|e: SourceError| usage(e))?)
+        swept.map_err(|e: SourceError| usage(e))
     }
 
     /// Of a repository that was not read.

@@ -172,7 +172,7 @@ impl Unchanged {
         repo: &Repository,
         numbers: &BTreeSet<u32>,
         stopped: &dyn Fn() -> bool,
-        take: &mut dyn FnMut(u32, &Arc<Provenance>, &[u8]),
+        take: &mut impl FnMut(u32, &Arc<Provenance>, &[u8]),
     ) {
         let place = |n: &u32| Some((*n, self.places.get(*n as usize)?));
         let mut list: Vec<_> = numbers.iter().filter_map(place).collect();
