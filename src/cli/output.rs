@@ -105,7 +105,7 @@ pub(crate) fn write(target: &Target, report: &Report<'_>) -> Result<()> {
 pub(crate) fn write_whole(
     path: &Path,
     mode: Option<u32>,
-    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    fill: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>,
 ) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|m| !m.is_file()) {
         let mut out = BufWriter::new(fs::OpenOptions::new().write(true).open(path)?);

@@ -124,6 +124,8 @@ pub enum TimeForm {
     Rfc3339,
     /// `2026-01-01`.
     Date,
+    /// `2026-01-01 00:00:00`, in UTC.
+    DateTime,
 }
 
 /// A list whose items are asked about one by one.

@@ -9,6 +9,7 @@ pub mod account;
 pub mod import;
 pub mod look;
 pub mod page;
+pub mod parquet;
 pub mod pull;
 mod rows;
 pub mod spike;

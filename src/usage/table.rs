@@ -4,6 +4,7 @@ use super::store::{Filter, Line, Names, Store, StoreError};
 use super::{Numbers, time};
 use crate::rule::Class;
 use std::collections::HashMap;
+use words::{Words, labels, moments};
 
 /// What rows are told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,20 +114,11 @@ pub fn table(store: &Store, from: i64, to: i64, by: &[By], owners: &Owners) -> R
     let mut sums: ahash::HashMap<Vec<i64>, Numbers> = ahash::HashMap::default();
     let mut keys: ahash::HashMap<i64, bool> = ahash::HashMap::default();
     let filter = Filter { from, to, hours };
-    // What follows from the key is looked up once a key, and keys that have it in common are one group: most tables
-    // have far fewer rows than there are keys.
-    let (mut groups, mut group_of) = (Vec::<Vec<String>>::new(), ahash::HashMap::<i64, i64>::default());
-    let mut known: HashMap<Vec<String>, i64> = HashMap::new();
-    let mut group = |key: i64| {
-        *group_of.entry(key).or_insert_with(|| {
-            let of_key = by.iter().filter_map(|b| key_name(*b, key, &names, owners)).collect::<Vec<_>>();
-            *known.entry(of_key).or_insert_with_key(|of_key| {
-                groups.push(of_key.clone());
-                i64::try_from(groups.len() - 1).unwrap_or(0)
-            })
-        })
-    };
-    let mut spot = Vec::with_capacity(by.len() + 1);
+    // What follows from the key is looked up once a key. A sum is kept under numbers that stand for what its row shows,
+    // since most of the time goes into comparing.
+    let mut words: Vec<Words> = by.iter().map(|_| Words::default()).collect();
+    let mut spots: ahash::HashMap<i64, Vec<i64>> = ahash::HashMap::default();
+    let mut spot = Vec::with_capacity(by.len());
     store.lines(&filter, &mut |line| {
         let numbers = chosen(&line, &names, &near);
         if numbers == Numbers::default() {
@@ -134,42 +126,45 @@ pub fn table(store: &Store, from: i64, to: i64, by: &[By], owners: &Owners) -> R
         }
         let weak = names.sources.get(&line.source).is_some_and(|s| s.class == Class::Weak);
         keys.entry(line.key).and_modify(|w| *w &= weak).or_insert(weak);
-        spot.clear();
-        spot.push(group(line.key));
-        spot.extend(by.iter().map(|b| match b {
-            By::Hour => line.at,
-            By::Day => time::floor(line.at, time::DAY),
-            By::Model => line.model,
-            By::Place => line.place,
-            _ => 0,
-        }));
+        let of_key = spots.entry(line.key).or_insert_with(|| {
+            let name = |b: &By| key_name(*b, line.key, &names, owners);
+            by.iter().zip(&mut words).map(|(b, words)| name(b).map_or(0, |name| words.number(name))).collect()
+        });
+        spot.clone_from(of_key);
+        for (b, value) in by.iter().zip(&mut spot) {
+            match b {
+                By::Hour => *value = line.at,
+                By::Day => *value = time::floor(line.at, time::DAY),
+                By::Model => *value = line.model,
+                By::Place => *value = line.place,
+                _ => {}
+            }
+        }
         match sums.get_mut(&spot) {
             Some(sum) => sum.add(&numbers),
             None => drop(sums.insert(spot.clone(), numbers)),
         }
     })?;
-    // Groups, labels and moments each have their own words, so that no two sums come to the same row.
-    let mut shown: ahash::HashMap<(i64, i64), String> = ahash::HashMap::default();
-    let mut moment =
-        |at: (i64, i64)| shown.entry(at).or_insert_with_key(|(at, step)| time::shown(*at, *step)).clone();
+    let mut sums: Vec<(Vec<i64>, Numbers)> = sums.into_iter().collect();
+    for (n, b) in by.iter().enumerate() {
+        let column = sums.iter_mut().map(|(spot, _)| &mut spot[n]);
+        let shown = match b {
+            By::Hour => moments(column, time::HOUR),
+            By::Day => moments(column, time::DAY),
+            By::Model | By::Place => labels(column, &names),
+            _ => std::mem::take(&mut words[n]).sorted(column),
+        };
+        words[n].texts = shown;
+    }
+    // The numbers are in the order of their words by now.
+    sums.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let mut total = Numbers::default();
     let mut rows = Vec::with_capacity(sums.len());
     for (spot, numbers) in sums {
-        let mut of_key = usize::try_from(spot[0]).ok().and_then(|g| groups.get(g)).into_iter().flatten();
-        let row: Vec<String> = by
-            .iter()
-            .zip(&spot[1..])
-            .map(|(b, value)| match b {
-                By::Model | By::Place => names.labels.get(value).cloned().unwrap_or_default(),
-                By::Hour => moment((*value, time::HOUR)),
-                By::Day => moment((*value, time::DAY)),
-                _ => of_key.next().cloned().unwrap_or_default(),
-            })
-            .collect();
+        let row = spot.iter().zip(&words).map(|(n, words)| words.text(*n).to_owned()).collect();
         total.add(&numbers);
         rows.push((row, numbers));
     }
-    rows.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     if !by.iter().any(|b| matches!(b, By::Hour | By::Day)) {
         rows.sort_by_key(|(_, n)| std::cmp::Reverse((n.cost, n.output, n.input, n.requests)));
     }
@@ -239,3 +234,4 @@ pub(super) fn chosen(line: &Line, names: &Names, near: &Nearest) -> Numbers {
 
 #[cfg(test)]
 mod tests;
+mod words;

@@ -47,6 +47,7 @@ pub fn write(at: i64, form: TimeForm) -> String {
         (TimeForm::Unix, _) | (_, Err(_)) => at.to_string(),
         (TimeForm::Rfc3339, Ok(at)) => at.to_string(),
         (TimeForm::Date, Ok(at)) => at.to_zoned(TimeZone::UTC).date().to_string(),
+        (TimeForm::DateTime, Ok(at)) => at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
     }
 }
 
@@ -84,6 +85,7 @@ mod tests {
         }
         assert_eq!(write(1_767_225_600, TimeForm::Date), "2026-01-01");
         assert_eq!(write(1_767_225_600, TimeForm::Rfc3339), "2026-01-01T00:00:00Z");
+        assert_eq!(write(1_767_229_199, TimeForm::DateTime), "2026-01-01 00:59:59");
         assert_eq!(shown(1_767_229_200, HOUR), "2026-01-01T01:00Z");
         assert_eq!((floor(-1, HOUR), floor(7201, HOUR)), (-3600, 7200));
     }

@@ -310,3 +310,96 @@ fn last_uses_come_from_the_lists_of_rotation_and_tell_what_may_be_deleted() {
     let html = report("html", &[]);
     assert!(html.contains("Unused: candidates for deletion") && html.contains("<svg"), "{html}");
 }
+
+/// The cells of a Parquet file, as the table of the same question writes them.
+fn cells(path: &std::path::Path) -> Vec<Vec<String>> {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+    let reader = SerializedFileReader::new(std::fs::File::open(path).unwrap()).unwrap();
+    let columns = reader.metadata().file_metadata().schema_descr().columns().to_vec();
+    let cell = |(name, field): (&String, &Field)| match field {
+        Field::Null if ["requests", "input_tokens", "output_tokens", "errors"].contains(&&**name) => {
+            "0".to_owned()
+        }
+        Field::Null if name == "cost_usd" => "0.000000000".to_owned(),
+        Field::Null => String::new(),
+        Field::Double(n) => format!("{n:.9}"),
+        Field::Long(n) => n.to_string(),
+        Field::Str(text) => text.clone(),
+        Field::TimestampMillis(at) => {
+            let form = if name == "day" { "%Y-%m-%d" } else { "%Y-%m-%dT%H:%MZ" };
+            jiff::Timestamp::from_millisecond(*at).unwrap().strftime(form).to_string()
+        }
+        other => panic!("{name}: {other:?}"),
+    };
+    let head = columns.iter().map(|c| c.name().to_owned()).collect();
+    let rows = reader.get_row_iter(None).unwrap();
+    let rows = rows.map(|row| row.unwrap().get_column_iter().map(cell).collect());
+    std::iter::once(head).chain(rows).collect()
+}
+
+#[test]
+fn parquet_holds_what_the_table_of_the_same_question_holds() {
+    let f = Folder::new();
+    let key = example("openai.toml", "openai-project-key", 0);
+    let value = String::from_utf8(key.value).unwrap();
+    let mut log = String::new();
+    for n in 0..300_i64 {
+        let at = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(n);
+        let (key, model) = if n % 4 == 0 { (value.as_str(), "") } else { ("key_b", "m") };
+        let usd = format!("{}.{:09}", n / 7, n * 1_234_567 % 1_000_000_000);
+        log += &format!(
+            "{{\"t\":\"{at}\",\"k\":\"{key}\",\"m\":\"{model}\",\"n\":{n},\"in\":{},\"usd\":{usd}}}\n",
+            n * 99
+        );
+    }
+    let mapping = "form = 'jsonl'\nprovider = 'openai'\n[columns]\nat = '/t'\nkey = '/k'\nmodel = '/m'\n\
+                   requests = '/n'\ninput = ['/in']\ncost = '/usd'\n";
+    f.put("log", &log).put("map.toml", mapping);
+    let import = ["usage", "import", "--store", "u.db", "--mapping", "map.toml", "--name", "gateway", "log"];
+    f.run(&import).shows(0, "gateway: 300 rows");
+
+    let show = |by: &'static str| vec!["usage", "show", "--store", "u.db", "--by", by];
+    for ask in [
+        show("service,key,model"),
+        show("model,hour"),
+        show("day,key"),
+        vec!["usage", "export", "--store", "u.db"],
+    ] {
+        let to = |format: &'static str, file: &'static str| {
+            [&ask[..], &["--format", format, "--output", file]].concat()
+        };
+        f.run(&to("csv", "out.csv")).gives(0, "");
+        f.run(&to("parquet", "out.parquet")).gives(0, "");
+        let table = std::fs::read_to_string(f.0.join("out.csv")).unwrap();
+        let table: Vec<Vec<String>> =
+            table.lines().map(|l| l.split(',').map(str::to_owned).collect()).collect();
+        assert!(table.len() > 2, "{ask:?}");
+        assert_eq!(cells(&f.0.join("out.parquet")), table, "{ask:?}");
+        assert_eq!(f.run(&[&ask[..], &["--format", "csv"]].concat()).gives(0, "").out, table_text(&table));
+        for name in ["out.csv", "out.parquet"] {
+            let kept = std::fs::read(f.0.join(name)).unwrap();
+            assert!(!kept.windows(value.len()).any(|w| w == value.as_bytes()), "{ask:?}: {name}");
+        }
+    }
+    // A source that tells no errors says nothing of them, rather than that there were none.
+    let kept = std::fs::read(f.0.join("out.parquet")).unwrap();
+    use parquet::file::reader::FileReader;
+    let reader = parquet::file::reader::SerializedFileReader::new(
+        std::fs::File::open(f.0.join("out.parquet")).unwrap(),
+    );
+    let errors = reader.unwrap().metadata().row_group(0).column(11).statistics().unwrap().null_count_opt();
+    assert_eq!(errors, Some(300));
+
+    let parquet = [&show("key")[..], &["--format", "parquet"]].concat();
+    f.run(&parquet).gives(2, "written to a file only");
+    f.run(&[&parquet[..], &["--output", "-"]].concat()).gives(2, "written to a file only");
+    f.run(&[&parquet[..], &["--output", "/dev/full"]].concat()).gives(2, "`/dev/full` is none");
+    f.run(&[&parquet[..], &["--output", "none/out.parquet"]].concat())
+        .gives(4, "cannot write none/out.parquet");
+    assert_eq!(std::fs::read(f.0.join("out.parquet")).unwrap(), kept);
+}
+
+fn table_text(rows: &[Vec<String>]) -> String {
+    rows.iter().map(|row| row.join(",") + "\n").collect()
+}

@@ -44,11 +44,11 @@ def free_port():
 class Servers:
     """The servers, in a folder of their own."""
 
-    def __init__(self, scratch):
+    def __init__(self, scratch, packages=PACKAGES):
         self.scratch = pathlib.Path(scratch)
         self.scratch.chmod(0o755)
         self.running = []
-        needed = dict(PACKAGES)
+        needed = dict(packages)
         if not self.postgres_bin():
             needed["postgresql"] = "postgresql"
         self.programs, libraries = programs(self.scratch, needed)

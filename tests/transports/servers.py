@@ -29,7 +29,7 @@ class Unavailable(Exception):
 
 def programs(scratch, packages=None):
     """The path of each program of `packages`, and the folders of libraries that the unpacked ones need."""
-    packages = packages or PACKAGES
+    packages = PACKAGES if packages is None else packages
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"
     found = {name: shutil.which(name, path=path) for name in packages}
     missing = sorted({packages[name] for name, at in found.items() if not at})

@@ -1,10 +1,12 @@
 //! `keywheel usage`: who used which key, when, for how much.
 
+mod export;
 mod hygiene;
 mod import;
 mod marks;
 mod pull;
 mod show;
+mod target;
 mod watch;
 
 pub(crate) use hygiene::HygieneArgs;
@@ -16,8 +18,8 @@ use clap::{Args, Subcommand};
 use keywheel::detect::{Detector, Workspace};
 use keywheel::model::{Class, FingerprintKey};
 use keywheel::rotate::policy::Period;
-use keywheel::usage::Store;
 use keywheel::usage::table::{Owner, Owners};
+use keywheel::usage::{Store, time};
 use std::path::{Path, PathBuf};
 
 const CODES: &str = "Exit codes:
@@ -47,10 +49,11 @@ A pull that is killed goes on where it was. What a provider corrects later takes
     /// Show use by service, key, model or time
     #[command(after_help = "Examples:
   keywheel usage show --store usage.db --by service,day --since 30d --policy policy.toml
-  keywheel usage show --store usage.db --by key,model --format csv")]
+  keywheel usage show --store usage.db --by key,model --format csv
+  keywheel usage show --store usage.db --by service,model,hour --format parquet --output use.parquet")]
     Show(Box<show::ShowArgs>),
-    /// Write every row, one a line
-    Export(show::ExportArgs),
+    /// Write every row: each source's hours, as they were told
+    Export(export::ExportArgs),
     /// Look for use that is not usual, and write alerts of it
     Watch(Box<watch::WatchArgs>),
     /// List what can be read, and how far it was
@@ -62,7 +65,7 @@ pub(crate) fn run(args: &UsageArgs) -> Result<u8> {
         UsageCommand::Pull(args) => pull::run(args),
         UsageCommand::Import(args) => import::run(args),
         UsageCommand::Show(args) => show::show(args),
-        UsageCommand::Export(args) => show::export(args),
+        UsageCommand::Export(args) => export::run(args),
         UsageCommand::Watch(args) => watch::run(args),
         UsageCommand::Sources(args) => pull::sources(args),
     }
@@ -90,6 +93,29 @@ impl StoreArgs {
             )));
         }
         self.open()
+    }
+}
+
+/// Which time.
+#[derive(Clone, Debug, Args)]
+struct When {
+    /// From so long ago
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = period)]
+    since: i64,
+    /// Until so long ago [default: now]
+    #[arg(long, value_name = "TIME", value_parser = period)]
+    until: Option<i64>,
+}
+
+impl When {
+    /// From and to; whole days, so that tables by day and by hour come to the same.
+    fn range(&self) -> (i64, i64) {
+        let now = now();
+        let from = time::floor(now.saturating_sub(self.since), time::DAY).max(0);
+        let to = self.until.map_or(time::floor(now, time::HOUR) + time::HOUR, |ago| {
+            time::floor(now.saturating_sub(ago), time::DAY)
+        });
+        (from, to.max(from))
     }
 }
 

@@ -1,19 +1,21 @@
-//! `keywheel usage show` and `usage export`.
+//! `keywheel usage show`.
 
 use super::marks::marks;
-use super::{StoreArgs, now, organisation, owners, period};
+use super::target::Target;
+use super::{StoreArgs, When, organisation, owners};
 use crate::cli::organisation::OrganisationArgs;
 use crate::cli::rotate::OfficeArgs;
 use crate::cli::terminal::plain;
-use crate::cli::{code, output, usage};
+use crate::cli::{code, usage};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use keywheel::usage::page::page;
+use keywheel::usage::parquet::{self, Cell, FIGURES, Kind};
 use keywheel::usage::table::{By, Table, table};
-use keywheel::usage::{Filter, Numbers, time};
+use keywheel::usage::{Numbers, time};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
-use std::io::{self, BufWriter, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -30,46 +32,14 @@ pub(crate) struct ShowArgs {
     /// How to write it
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Shape,
+    #[command(flatten)]
+    target: Target,
     /// For `html`: a report of `keywheel scan --history --format json`, whose keys are marked
     #[arg(long, value_name = "FILE", requires = "policy")]
     findings: Option<PathBuf>,
     // For `html`: the journal whose rotations are marked, with the time in which both keys worked.
     #[command(flatten)]
     office: OfficeArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExportArgs {
-    #[command(flatten)]
-    store: StoreArgs,
-    #[command(flatten)]
-    when: When,
-    /// How to write it
-    #[arg(long, value_name = "FORMAT", default_value = "jsonl")]
-    format: Lines,
-}
-
-/// Which time.
-#[derive(Clone, Debug, Args)]
-struct When {
-    /// From so long ago
-    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = period)]
-    since: i64,
-    /// Until so long ago [default: now]
-    #[arg(long, value_name = "TIME", value_parser = period)]
-    until: Option<i64>,
-}
-
-impl When {
-    /// From and to; whole days, so that tables by day and by hour come to the same.
-    fn range(&self) -> (i64, i64) {
-        let now = now();
-        let from = time::floor(now.saturating_sub(self.since), time::DAY).max(0);
-        let to = self.until.map_or(time::floor(now, time::HOUR) + time::HOUR, |ago| {
-            time::floor(now.saturating_sub(ago), time::DAY)
-        });
-        (from, to.max(from))
-    }
 }
 
 /// Formats of a table.
@@ -83,15 +53,8 @@ enum Shape {
     Csv,
     /// One page with drawings, which asks nobody for anything; `--by` has no meaning for it.
     Html,
-}
-
-/// Formats of rows.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Lines {
-    /// A line of JSON each.
-    Jsonl,
-    /// For tables.
-    Csv,
+    /// For analysts' tools; to a file only.
+    Parquet,
 }
 
 pub(crate) fn show(args: &ShowArgs) -> Result<u8> {
@@ -109,8 +72,14 @@ pub(crate) fn show(args: &ShowArgs) -> Result<u8> {
             let (marks, overlaps) = marks(&store, (from, to), organisation.as_ref(), &args.office, findings)?;
             page(&store, from, to, &owners, &marks, &overlaps).map_err(usage)?
         }
+        Shape::Parquet => {
+            let path = args.target.file("Parquet")?;
+            let table = table()?;
+            args.target.whole(path, |out| columns(&table, &args.by, out))?;
+            return Ok(code::CLEAN);
+        }
     };
-    output::print(text.as_bytes())?;
+    args.target.write(|out| Ok(out.write_all(text.as_bytes())?))?;
     Ok(code::CLEAN)
 }
 
@@ -198,71 +167,28 @@ fn csv(table: &Table) -> Result<Vec<u8>> {
     Ok(out.into_inner().map_err(|e| e.into_error())?)
 }
 
+fn columns(table: &Table, by: &[By], out: &mut (dyn Write + Send)) -> Result<()> {
+    let timed = |by: By| matches!(by, By::Hour | By::Day);
+    let heads = by.iter().map(|b| (b.word(), if timed(*b) { Kind::Moment } else { Kind::Name }));
+    let mut rows = parquet::Rows::new(out, &heads.chain(FIGURES).collect::<Vec<_>>())?;
+    for (values, n) in &table.rows {
+        let cells = by.iter().zip(values).map(|(b, value)| match timed(*b) {
+            true => Cell::Moment(time::read(&Value::from(value.as_str()))),
+            false => Cell::Name(Some(value.as_str()).filter(|v| !v.is_empty())),
+        });
+        rows.row(cells.chain(parquet::figures(n)))?;
+    }
+    Ok(rows.finish()?)
+}
+
 /// Figures for programs: the cost is written out whole.
-fn figures(n: &Numbers) -> [String; 5] {
+pub(super) fn figures(n: &Numbers) -> [String; 5] {
     let mut all = numbers(n);
     all[3] = format!("{}.{:09}", n.cost / 1_000_000_000, n.cost % 1_000_000_000);
     all
 }
 
 /// A name that a table program would take for a formula.
-fn formula(text: &str) -> String {
+pub(super) fn formula(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
-}
-
-pub(crate) fn export(args: &ExportArgs) -> Result<u8> {
-    let store = args.store.existing()?;
-    let names = store.names().map_err(usage)?;
-    let (from, to) = args.when.range();
-    let stdout = io::stdout().lock();
-    let mut out = BufWriter::with_capacity(1 << 16, stdout);
-    let mut failed: io::Result<()> = Ok(());
-    if let Lines::Csv = args.format {
-        let head =
-            "at,source,class,provider,key,model,place,requests,input_tokens,output_tokens,cost_usd,errors";
-        failed = writeln!(out, "{head}");
-    }
-    let nothing = String::new();
-    store
-        .lines(&Filter { from, to, hours: true }, &mut |line| {
-            let (Some(source), Some((provider, key))) = (names.sources.get(&line.source), names.keys.get(&line.key))
-            else {
-                return;
-            };
-            let label = |id: i64| names.labels.get(&id).unwrap_or(&nothing);
-            let (model, place) = (label(line.model), label(line.place));
-            let at = time::shown(line.at, time::HOUR);
-            let n = &line.numbers;
-            if failed.is_err() {
-                return;
-            }
-            failed = match args.format {
-                Lines::Jsonl => writeln!(
-                    out,
-                    "{}",
-                    json!({"at": at, "source": source.name, "class": source.class.word(), "provider": provider,
-                           "key": key, "model": model, "place": place, "requests": n.requests,
-                           "input_tokens": n.input, "output_tokens": n.output, "cost_usd": n.dollars(),
-                           "errors": n.errors})
-                ),
-                Lines::Csv => {
-                    let mut row = csv::Writer::from_writer(Vec::new());
-                    let names = [&at, &source.name, provider, key, model, place].map(|t| formula(t));
-                    let [at, source_name, provider, key, model, place] = names;
-                    let class = source.class.word().to_owned();
-                    let cells =
-                        [at, source_name, class, provider, key, model, place].into_iter().chain(figures(n));
-                    row.write_record(cells)
-                        .map_err(io::Error::other)
-                        .and_then(|()| row.into_inner().map_err(|e| io::Error::other(e.to_string())))
-                        .and_then(|bytes| out.write_all(&bytes))
-                }
-            };
-        })
-        .map_err(usage)?;
-    match failed.and_then(|()| out.flush()) {
-        // Whoever closed the pipe has read enough.
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(e.into()),
-        _ => Ok(code::CLEAN),
-    }
 }
