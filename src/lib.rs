@@ -12,6 +12,7 @@ pub mod rotate;
 pub mod rule;
 pub mod scan;
 pub mod source;
+mod sqlite;
 pub mod state;
 pub mod usage;
 pub mod verify;

@@ -12,6 +12,8 @@ const FLOORS: &[(&str, u32)] = &[
     ("model", 1),
     ("call", 2),
     ("source", 2),
+    // Below the journal and the store of usage, which processes share.
+    ("sqlite", 2),
     // Signs in by means of call's hosts, addresses and signatures; what asks for a verdict stands above.
     ("probe", 3),
     ("rule", 3),
@@ -19,7 +21,6 @@ const FLOORS: &[(&str, u32)] = &[
     // Below whatever has something to tell, since events are written with the change that they are about.
     ("alert", 4),
     ("report", 4),
-    ("rotate", 5),
     // Calls as rules declare them; what it learns goes into the model, where reports read it.
     ("verify", 4),
     ("scan", 5),

@@ -3,6 +3,7 @@
 use super::schema::{APPLICATION, TABLES, VERSION};
 use super::{Journal, JournalError};
 use crate::rotate::seal::Keyring;
+use crate::sqlite;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::fs::{File, OpenOptions};
 use std::path::Path;
@@ -24,8 +25,7 @@ impl Journal {
         let mut db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(PATIENCE)?;
         let empty = file.metadata().map_err(|e| JournalError::File(path.into(), e))?.len() == 0;
-        let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-        if mode != "wal" {
+        if sqlite::write_ahead(&db, PATIENCE)? != "wal" {
             return Err(JournalError::NoWal(path.into()));
         }
         db.execute_batch(

@@ -1,6 +1,7 @@
 //! Opening a store: ours, of this version, for its owner alone.
 
 use super::{APPLICATION, Store, StoreError, TABLES, VERSION};
+use crate::sqlite;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
@@ -36,7 +37,7 @@ impl Store {
             (0, 0) if empty || tables(&db)? == 0 => {}
             _ => return Err(StoreError::Foreign(path.to_owned())),
         }
-        db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        sqlite::write_ahead(&db, PATIENCE)?;
         // What a lost power supply may take is read again from the provider, or imported again.
         db.execute_batch(
             "PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -32000;",
