@@ -1,5 +1,5 @@
-//! Stores against real servers on loopback, which `.ci/run stores` installs and starts: OpenBao, moto's Secrets Manager,
-//! and a double of GitHub's interface that opens sealed boxes with libsodium. What is not there is skipped and said.
+//! Stores against real servers on loopback, which `.ci/run stores` installs and starts: OpenBao, moto's Secrets Manager
+//! and Parameter Store, and a double of GitHub's interface that opens sealed boxes with libsodium. What is not there is skipped and said.
 
 // A helper of a test fails as a test does.
 #![allow(clippy::unwrap_used)]
@@ -172,6 +172,65 @@ fn secrets_manager() {
     let absent = open(&world, &spec, "absent", None);
     assert_eq!(absent.read(call()).unwrap().version, "-/-");
     assert!(matches!(absent.write(call(), &key(2), "-/-"), Err(StoreError::Refused(_))));
+}
+
+#[test]
+fn parameter_store() {
+    let Some(address) = part("KEYWHEEL_STORES_AWS") else { return };
+    let mut world = World::default();
+    world.set("env:AWS", r#"{"Version":1,"AccessKeyId":"testing","SecretAccessKey":"testing"}"#);
+    let spec = format!(
+        "kind = 'aws-parameter-store'\nregion = 'eu-central-1'\ncredential = 'env:AWS'\n\
+         address = '{address}'\nplain = true"
+    );
+    let authorization = wire::authorization("testing", "eu-central-1", "ssm");
+    let ssm = |action: &str, body: serde_json::Value| {
+        let target = format!("AmazonSSM.{action}");
+        let headers = [
+            ("Content-Type", "application/x-amz-json-1.1"),
+            ("X-Amz-Target", target.as_str()),
+            ("Authorization", authorization.as_str()),
+        ];
+        ask(&address, "POST", "/", &headers, &body.to_string())
+    };
+    let one = String::from_utf8(key(1).expose().to_vec()).unwrap();
+    for (name, field, value) in [
+        ("/shop/plain", None, one.clone()),
+        ("/shop/json", Some("KEY"), format!("{{\"a\":1,\"KEY\":\"{one}\"}}")),
+    ] {
+        let made = serde_json::json!({"Name": name, "Value": value, "Type": "SecureString", "KeyId": "alias/shop",
+            "Description": "the shop's", "Tier": "Advanced"});
+        ssm("PutParameter", made);
+        through(&*open(&world, &spec, name, field), false);
+        let filter = serde_json::json!({"Key": "Name", "Option": "Equals", "Values": [name]});
+        let told = ssm("DescribeParameters", serde_json::json!({ "ParameterFilters": [filter] }));
+        for (member, wanted) in [
+            ("KeyId", "alias/shop"),
+            ("Description", "the shop's"),
+            ("Tier", "Advanced"),
+            ("Type", "SecureString"),
+        ] {
+            assert_eq!(json(&told, &format!("/Parameters/0/{member}")), wanted);
+        }
+    }
+    // Deleted and made anew, the numbers begin again, and an old version is none of it.
+    ssm("PutParameter", serde_json::json!({"Name": "/shop/anew", "Value": "other", "Type": "SecureString"}));
+    let anew = open(&world, &spec, "/shop/anew", None);
+    let first = anew.read(call()).unwrap().version;
+    ssm("DeleteParameter", serde_json::json!({"Name": "/shop/anew"}));
+    assert_eq!(anew.read(call()).unwrap().version, "-");
+    ssm(
+        "PutParameter",
+        serde_json::json!({"Name": "/shop/anew", "Value": "another", "Type": "SecureString"}),
+    );
+    assert_eq!(anew.write(call(), &key(2), &first), Err(StoreError::Conflict));
+
+    ssm("PutParameter", serde_json::json!({"Name": "/shop/clear", "Value": one, "Type": "String"}));
+    let clear = open(&world, &spec, "/shop/clear", None);
+    assert!(matches!(clear.read(call()), Err(StoreError::Refused(_))));
+    let absent = open(&world, &spec, "/shop/absent", None);
+    assert_eq!(absent.read(call()).unwrap().version, "-");
+    assert!(matches!(absent.write(call(), &key(2), "-"), Err(StoreError::Refused(_))));
 }
 
 /// A process that ends with its test.

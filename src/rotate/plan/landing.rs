@@ -58,6 +58,15 @@ fn spec(file: &File, name: &Name, store: &Store) -> Result<Spec, String> {
     let plain = store.address.as_ref().is_some_and(|url| url.as_str().starts_with("http://"));
     let credential = || store.credential.as_ref().map(ToString::to_string);
     let ca = store.ca.as_ref().map(ToString::to_string);
+    let aws = || -> Result<AwsSpec, String> {
+        Ok(AwsSpec {
+            region: store.region.as_ref().ok_or_else(|| missing("region"))?.to_string(),
+            credential: credential().ok_or_else(|| missing("credential"))?,
+            address: address(),
+            plain,
+            ca: ca.clone(),
+        })
+    };
     Ok(match store.kind {
         StoreKind::File => Spec::File(FileSpec { form: store.form }),
         StoreKind::Hook => {
@@ -89,13 +98,8 @@ fn spec(file: &File, name: &Name, store: &Store) -> Result<Spec, String> {
                 approle,
             })
         }
-        StoreKind::AwsSecretsManager => Spec::AwsSecretsManager(AwsSpec {
-            region: store.region.as_ref().ok_or_else(|| missing("region"))?.to_string(),
-            credential: credential().ok_or_else(|| missing("credential"))?,
-            address: address(),
-            plain,
-            ca,
-        }),
+        StoreKind::AwsSecretsManager => Spec::AwsSecretsManager(aws()?),
+        StoreKind::AwsParameterStore => Spec::AwsParameterStore(aws()?),
         StoreKind::GithubActions => Spec::GithubActions(GithubSpec {
             credential: credential().ok_or_else(|| missing("credential"))?,
             address: address(),

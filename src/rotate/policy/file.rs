@@ -145,6 +145,8 @@ pub enum StoreKind {
     Openbao,
     /// AWS Secrets Manager.
     AwsSecretsManager,
+    /// Parameter Store of AWS Systems Manager.
+    AwsParameterStore,
     /// A secret of GitHub Actions.
     GithubActions,
     /// A Secret of Kubernetes.

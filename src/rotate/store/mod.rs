@@ -2,6 +2,7 @@
 //! [`Place`] in it; everything that it needs of the world comes through [`Doors`].
 
 mod aws;
+mod aws_json;
 #[cfg(unix)]
 mod file;
 pub mod form;
@@ -10,11 +11,13 @@ mod github;
 mod hook;
 mod kubernetes;
 mod openbao;
+mod parameter_store;
+mod part;
 #[cfg(unix)]
 mod program;
 mod web;
 
-pub use aws::AwsSpec;
+pub use aws_json::AwsSpec;
 pub use github::GithubSpec;
 pub use kubernetes::{KubernetesSpec, Rollout};
 pub use openbao::{AppRole, OpenbaoSpec};
@@ -43,6 +46,8 @@ pub enum Spec {
     Openbao(OpenbaoSpec),
     /// AWS Secrets Manager.
     AwsSecretsManager(AwsSpec),
+    /// Parameter Store of AWS Systems Manager.
+    AwsParameterStore(AwsSpec),
     /// A secret of GitHub Actions.
     GithubActions(GithubSpec),
     /// A Secret of Kubernetes.
@@ -89,7 +94,7 @@ fn yes() -> bool {
 pub struct Place {
     /// The lineage.
     pub lineage: String,
-    /// A file; `mount/path` of a secret; its name or ARN; `owner/repository`, `owner/repository/environment` or
+    /// A file; `mount/path` of a secret; its name or ARN; a parameter's name; `owner/repository`, `owner/repository/environment` or
     /// an organisation; `namespace/name`.
     pub path: String,
     /// The variable, pointer, field or data key; with GitHub the secret's name.
@@ -164,6 +169,9 @@ impl Spec {
             Spec::File(_) | Spec::Hook(_) => return Err(OpenError::System),
             Spec::Openbao(spec) => Box::new(openbao::Openbao::new(spec, place, doors)?),
             Spec::AwsSecretsManager(spec) => Box::new(aws::SecretsManager::new(spec, place, doors)?),
+            Spec::AwsParameterStore(spec) => {
+                Box::new(parameter_store::ParameterStore::new(spec, place, doors)?)
+            }
             Spec::GithubActions(spec) => Box::new(github::Actions::new(spec, place, doors)?),
             Spec::Kubernetes(spec) => Box::new(kubernetes::KubeSecret::new(spec, place, doors)?),
         })

@@ -153,6 +153,13 @@ fn every_kind_is_declared_and_opened() {
             true,
             true,
         ),
+        (
+            "kind = 'aws-parameter-store'\nregion = 'eu-central-1'\ncredential = 'env:A'",
+            "/shop/production/key",
+            "",
+            false,
+            true,
+        ),
         ("kind = 'github-actions'\ncredential = 'env:G'", "acme/shop/production", "KEY", false, false),
         (
             "kind = 'kubernetes'\naddress = 'https://[::1]:6443'\ntoken = 'file:/t'\nca = 'file:/c'",
@@ -190,6 +197,8 @@ fn a_wrong_declaration_or_place_is_refused() {
         ("kind = 'hook'\nrun = ['put']", "x", "", "absolute"),
         ("kind = 'hook'\nrun = []", "x", "", "name the program"),
         ("kind = 'aws-secrets-manager'\nregion = 'eu/1'\ncredential = 'env:A'", "shop", "", "region"),
+        ("kind = 'aws-parameter-store'\nregion = 'eu/1'\ncredential = 'env:A'", "shop", "", "region"),
+        ("kind = 'aws-parameter-store'\nregion = 'eu-1'\ncredential = 'env:A'", "/shop:3", "", "no version"),
         ("kind = 'github-actions'\ncredential = 'env:G'", "acme/shop", "GITHUB_TOKEN", "name belongs"),
         ("kind = 'github-actions'\ncredential = 'env:G'", "acme/", "KEY", "owner/repository"),
         ("kind = 'kubernetes'\naddress = 'https://k'\ntoken = 'env:T'", "shop", "k", "namespace/name"),

@@ -1,4 +1,4 @@
-//! Four stores behind HTTP as their documentation describes them, with their refusals.
+//! Stores behind HTTP as their documentation describes them, with their refusals.
 
 use base64ct::{Base64, Encoding};
 use crypto_box::SecretKey;
@@ -135,6 +135,50 @@ impl Service for SecretsManager {
 
     fn full(&self) -> Answer {
         aws("LimitExceededException")
+    }
+}
+
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
+pub(crate) struct ParameterStore {
+    pub(crate) version: u64,
+    pub(crate) value: String,
+}
+
+impl Service for ParameterStore {
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        let body = &asked.body;
+        match asked.headers["x-amz-target"].as_str() {
+            "AmazonSSM.GetParameter" => {
+                let said = json!({"Type": "SecureString", "Value": self.value, "Version": self.version});
+                (200, json!({ "Parameter": said }).to_string())
+            }
+            "AmazonSSM.DescribeParameters" => {
+                (200, json!({"Parameters": [{"KeyId": "alias/shop", "Tier": "Standard"}]}).to_string())
+            }
+            "AmazonSSM.PutParameter" => {
+                assert_eq!(body["KeyId"], "alias/shop", "it stays encrypted with the same key");
+                self.value = body["Value"].as_str().unwrap().to_owned();
+                self.version += 1;
+                (200, json!({"Version": self.version, "Tier": "Standard"}).to_string())
+            }
+            other => panic!("{other}"),
+        }
+    }
+
+    fn knows(&self, asked: &Asked) -> bool {
+        asked.headers["authorization"].contains("Credential=good/")
+    }
+
+    fn current(&self) -> String {
+        self.value.clone()
+    }
+
+    fn conflict(&self) -> Answer {
+        aws("TooManyUpdates")
+    }
+
+    fn full(&self) -> Answer {
+        aws("ParameterMaxVersionLimitExceeded")
     }
 }
 

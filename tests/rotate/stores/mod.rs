@@ -2,7 +2,7 @@
 
 mod doubles;
 
-use self::doubles::{Actions, Asked, Kubernetes, Openbao, SecretsManager, Service};
+use self::doubles::{Actions, Asked, Kubernetes, Openbao, ParameterStore, SecretsManager, Service};
 use super::rig::{Folder, Spec, old, provider};
 use crypto_box::SecretKey;
 use keywheel::call::{CallError, Prepared, Reply, Transport};
@@ -157,7 +157,7 @@ struct Kind {
     double: fn(String) -> Box<dyn Service>,
 }
 
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 5] = [
     Kind {
         name: "openbao",
         spec: "kind = 'openbao'\naddress = 'https://bao.acme.example'\ntoken = 'env:T'",
@@ -180,6 +180,15 @@ const KINDS: [Kind; 4] = [
             let versions = vec![("v1".to_owned(), value)];
             Box::new(SecretsManager { versions, current: "v1".to_owned(), pending: String::new() })
         },
+    },
+    Kind {
+        name: "aws-parameter-store",
+        spec: "kind = 'aws-parameter-store'\nregion = 'eu-central-1'\ncredential = 'env:AWS'",
+        path: "/shop/key",
+        field: None,
+        staged: false,
+        readable: true,
+        double: |value| Box::new(ParameterStore { version: 3, value }),
     },
     Kind {
         name: "github-actions",

@@ -42,7 +42,9 @@ pub(super) fn file(run: &mut Run<'_>) {
         let needs: &[(&str, bool)] = match store.kind {
             StoreKind::File => &[],
             StoreKind::Hook => &[("hook", store.hook.is_some())],
-            StoreKind::AwsSecretsManager => &[("region", store.region.is_some())],
+            StoreKind::AwsSecretsManager | StoreKind::AwsParameterStore => {
+                &[("region", store.region.is_some()), ("credential", store.credential.is_some())]
+            }
             StoreKind::GithubActions => &[("credential", store.credential.is_some())],
             StoreKind::Openbao => {
                 let role = store.role_id.is_some() && store.secret_id.is_some();

@@ -188,7 +188,12 @@ const CASES: &[Case] = &[
     (
         Code::StoreIncomplete,
         &[("[store.env]", "[store.aws]\nkind = 'aws-secrets-manager'\n[store.env]")],
-        "has no region",
+        "has no region and no credential",
+    ),
+    (
+        Code::StoreIncomplete,
+        &[("[store.env]", "[store.aws]\nkind = 'aws-parameter-store'\nregion = 'eu-west-1'\n[store.env]")],
+        "the store aws has no credential",
     ),
     (
         Code::StoreIncomplete,
