@@ -1,5 +1,5 @@
 //! Stores against real servers on loopback, which `.ci/run stores` installs and starts: OpenBao, moto's Secrets Manager
-//! and Parameter Store, and a double of GitHub's interface that opens sealed boxes with libsodium. What is not there is skipped and said.
+//! and Parameter Store, drongo's Secret Manager of Google, and a double of GitHub's interface that opens sealed boxes with libsodium. What is not there is skipped and said.
 
 // A helper of a test fails as a test does.
 #![allow(clippy::unwrap_used)]
@@ -229,6 +229,42 @@ fn parameter_store() {
     let clear = open(&world, &spec, "/shop/clear", None);
     assert!(matches!(clear.read(call()), Err(StoreError::Refused(_))));
     let absent = open(&world, &spec, "/shop/absent", None);
+    assert_eq!(absent.read(call()).unwrap().version, "-");
+    assert!(matches!(absent.write(call(), &key(2), "-"), Err(StoreError::Refused(_))));
+}
+
+#[test]
+fn gcp_secret_manager() {
+    let Some(address) = part("KEYWHEEL_STORES_GCP") else { return };
+    let mut world = World::default();
+    // An access token as it stands: drongo asks for none.
+    world.set("env:G", "anybody");
+    let spec =
+        format!("kind = 'gcp-secret-manager'\ncredential = 'env:G'\naddress = '{address}'\nplain = true");
+    let made = |name: &str| {
+        let path = format!("/v1/projects/shop-1/secrets?secretId={name}");
+        ask(
+            &address,
+            "POST",
+            &path,
+            &[("Content-Type", "application/json")],
+            r#"{"replication":{"automatic":{}}}"#,
+        );
+    };
+    for (name, field) in [("plain", None), ("json", Some("KEY"))] {
+        made(name);
+        let store = open(&world, &spec, &format!("shop-1/{name}"), field);
+        // Made, and without a version: the first is ours.
+        assert_eq!(store.read(call()).unwrap(), Content { version: "-".to_owned(), ..Content::default() });
+        store.write(call(), &key(1), "-").unwrap();
+        assert_eq!(store.write(call(), &key(1), "-"), Err(StoreError::Conflict));
+        through(&*store, false);
+        let path = format!("/v1/projects/shop-1/secrets/{name}/versions");
+        let versions: serde_json::Value =
+            serde_json::from_str(&ask(&address, "GET", &path, &[], "").body).unwrap();
+        assert_eq!(versions["totalSize"], 3, "nothing is added but what is written");
+    }
+    let absent = open(&world, &spec, "shop-1/absent", None);
     assert_eq!(absent.read(call()).unwrap().version, "-");
     assert!(matches!(absent.write(call(), &key(2), "-"), Err(StoreError::Refused(_))));
 }

@@ -4,7 +4,7 @@ use crate::rotate::inventory::{Key, Target};
 use crate::rotate::machine;
 use crate::rotate::policy::{File, Name, Store, StoreKind};
 use crate::rotate::store::{
-    AppRole, AwsSpec, FileSpec, GithubSpec, HookSpec, KubernetesSpec, OpenbaoSpec, Place, Spec,
+    AppRole, AwsSpec, FileSpec, GcpSpec, GithubSpec, HookSpec, KubernetesSpec, OpenbaoSpec, Place, Spec,
 };
 
 /// A place where the new key lands.
@@ -100,6 +100,13 @@ fn spec(file: &File, name: &Name, store: &Store) -> Result<Spec, String> {
         }
         StoreKind::AwsSecretsManager => Spec::AwsSecretsManager(aws()?),
         StoreKind::AwsParameterStore => Spec::AwsParameterStore(aws()?),
+        StoreKind::GcpSecretManager => Spec::GcpSecretManager(GcpSpec {
+            credential: credential().ok_or_else(|| missing("credential"))?,
+            region: store.region.as_ref().map(ToString::to_string),
+            address: address(),
+            plain,
+            ca,
+        }),
         StoreKind::GithubActions => Spec::GithubActions(GithubSpec {
             credential: credential().ok_or_else(|| missing("credential"))?,
             address: address(),

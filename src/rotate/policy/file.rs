@@ -100,7 +100,7 @@ pub struct Store {
     /// What opens it.
     #[serde(default)]
     pub credential: Option<Reference>,
-    /// AWS region.
+    /// Region of AWS, or location of regional secrets of Google.
     #[serde(default)]
     pub region: Option<Name>,
     /// With `kind = "hook"`: the name of the hook.
@@ -147,6 +147,8 @@ pub enum StoreKind {
     AwsSecretsManager,
     /// Parameter Store of AWS Systems Manager.
     AwsParameterStore,
+    /// Google Secret Manager.
+    GcpSecretManager,
     /// A secret of GitHub Actions.
     GithubActions,
     /// A Secret of Kubernetes.

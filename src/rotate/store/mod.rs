@@ -3,9 +3,11 @@
 
 mod aws;
 mod aws_json;
+mod bearer;
 #[cfg(unix)]
 mod file;
 pub mod form;
+mod gcp;
 mod github;
 #[cfg(unix)]
 mod hook;
@@ -18,6 +20,7 @@ mod program;
 mod web;
 
 pub use aws_json::AwsSpec;
+pub use gcp::GcpSpec;
 pub use github::GithubSpec;
 pub use kubernetes::{KubernetesSpec, Rollout};
 pub use openbao::{AppRole, OpenbaoSpec};
@@ -48,6 +51,8 @@ pub enum Spec {
     AwsSecretsManager(AwsSpec),
     /// Parameter Store of AWS Systems Manager.
     AwsParameterStore(AwsSpec),
+    /// Google Secret Manager.
+    GcpSecretManager(GcpSpec),
     /// A secret of GitHub Actions.
     GithubActions(GithubSpec),
     /// A Secret of Kubernetes.
@@ -94,7 +99,7 @@ fn yes() -> bool {
 pub struct Place {
     /// The lineage.
     pub lineage: String,
-    /// A file; `mount/path` of a secret; its name or ARN; a parameter's name; `owner/repository`, `owner/repository/environment` or
+    /// A file; `mount/path` of a secret; its name or ARN; a parameter's name; `project/secret`; `owner/repository`, `owner/repository/environment` or
     /// an organisation; `namespace/name`.
     pub path: String,
     /// The variable, pointer, field or data key; with GitHub the secret's name.
@@ -172,6 +177,7 @@ impl Spec {
             Spec::AwsParameterStore(spec) => {
                 Box::new(parameter_store::ParameterStore::new(spec, place, doors)?)
             }
+            Spec::GcpSecretManager(spec) => Box::new(gcp::GcpSecrets::new(spec, place, doors)?),
             Spec::GithubActions(spec) => Box::new(github::Actions::new(spec, place, doors)?),
             Spec::Kubernetes(spec) => Box::new(kubernetes::KubeSecret::new(spec, place, doors)?),
         })

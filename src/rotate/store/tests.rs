@@ -160,6 +160,7 @@ fn every_kind_is_declared_and_opened() {
             false,
             true,
         ),
+        ("kind = 'gcp-secret-manager'\ncredential = 'env:G'", "shop-1/key", "", false, true),
         ("kind = 'github-actions'\ncredential = 'env:G'", "acme/shop/production", "KEY", false, false),
         (
             "kind = 'kubernetes'\naddress = 'https://[::1]:6443'\ntoken = 'file:/t'\nca = 'file:/c'",
@@ -199,6 +200,9 @@ fn a_wrong_declaration_or_place_is_refused() {
         ("kind = 'aws-secrets-manager'\nregion = 'eu/1'\ncredential = 'env:A'", "shop", "", "region"),
         ("kind = 'aws-parameter-store'\nregion = 'eu/1'\ncredential = 'env:A'", "shop", "", "region"),
         ("kind = 'aws-parameter-store'\nregion = 'eu-1'\ncredential = 'env:A'", "/shop:3", "", "no version"),
+        ("kind = 'gcp-secret-manager'\ncredential = 'env:G'", "projects/1/secrets/a", "", "project/secret"),
+        ("kind = 'gcp-secret-manager'\ncredential = 'env:G'", "shop/a:b", "", "letters"),
+        ("kind = 'gcp-secret-manager'\ncredential = 'env:G'\nregion = 'a.b'", "shop/a", "", "region"),
         ("kind = 'github-actions'\ncredential = 'env:G'", "acme/shop", "GITHUB_TOKEN", "name belongs"),
         ("kind = 'github-actions'\ncredential = 'env:G'", "acme/", "KEY", "owner/repository"),
         ("kind = 'kubernetes'\naddress = 'https://k'\ntoken = 'env:T'", "shop", "k", "namespace/name"),

@@ -182,6 +182,46 @@ impl Service for ParameterStore {
     }
 }
 
+/// <https://docs.cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets/addVersion>
+pub(crate) struct GcpSecrets {
+    pub(crate) version: u64,
+    pub(crate) value: String,
+}
+
+fn gcp(code: u16, status: &str) -> Answer {
+    (code, json!({"error": {"code": code, "message": "no", "status": status}}).to_string())
+}
+
+impl Service for GcpSecrets {
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        if asked.method == "POST" {
+            assert!(asked.path.ends_with("/secrets/key:addVersion"), "{}", asked.path);
+            let data = Base64::decode_vec(asked.body["payload"]["data"].as_str().unwrap()).unwrap();
+            self.value = String::from_utf8(data).unwrap();
+            self.version += 1;
+        }
+        let name = format!("projects/4711/secrets/key/versions/{}", self.version);
+        let data = Base64::encode_string(self.value.as_bytes());
+        (200, json!({"name": name, "payload": {"data": data}}).to_string())
+    }
+
+    fn knows(&self, asked: &Asked) -> bool {
+        bearer(asked)
+    }
+
+    fn current(&self) -> String {
+        self.value.clone()
+    }
+
+    fn conflict(&self) -> Answer {
+        gcp(409, "ABORTED")
+    }
+
+    fn full(&self) -> Answer {
+        gcp(400, "FAILED_PRECONDITION")
+    }
+}
+
 /// <https://docs.github.com/en/rest/actions/secrets>
 pub(crate) struct Actions {
     pub(crate) key: SecretKey,

@@ -2,7 +2,9 @@
 
 mod doubles;
 
-use self::doubles::{Actions, Asked, Kubernetes, Openbao, ParameterStore, SecretsManager, Service};
+use self::doubles::{
+    Actions, Asked, GcpSecrets, Kubernetes, Openbao, ParameterStore, SecretsManager, Service,
+};
 use super::rig::{Folder, Spec, old, provider};
 use crypto_box::SecretKey;
 use keywheel::call::{CallError, Prepared, Reply, Transport};
@@ -64,6 +66,10 @@ struct State {
     stranger: bool,
 }
 
+/// What stores say to somebody whom they do not know, each in its own words.
+const STRANGER: &str = r#"{"errors":["permission denied"],"__type":"AccessDeniedException",
+    "error":{"code":"Forbidden","status":"PERMISSION_DENIED"}}"#;
+
 /// A store's server, and the doors of the world that lead to it.
 #[derive(Clone)]
 struct Net {
@@ -90,7 +96,7 @@ impl Transport for Net {
         let fault = state.faults.get(&state.calls).copied();
         let mut answer = || match state.service.knows(&asked) {
             true => state.service.answer(&asked),
-            false => (403, r#"{"errors":["permission denied"],"__type":"AccessDeniedException"}"#.to_owned()),
+            false => (403, STRANGER.to_owned()),
         };
         let lost = || CallError::Lost("the connection ended".to_owned());
         let page = |status: u16| (status, "<html>no</html>".to_owned());
@@ -157,7 +163,7 @@ struct Kind {
     double: fn(String) -> Box<dyn Service>,
 }
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
     Kind {
         name: "openbao",
         spec: "kind = 'openbao'\naddress = 'https://bao.acme.example'\ntoken = 'env:T'",
@@ -189,6 +195,15 @@ const KINDS: [Kind; 5] = [
         staged: false,
         readable: true,
         double: |value| Box::new(ParameterStore { version: 3, value }),
+    },
+    Kind {
+        name: "gcp-secret-manager",
+        spec: "kind = 'gcp-secret-manager'\ncredential = 'env:G'",
+        path: "shop-1/key",
+        field: None,
+        staged: false,
+        readable: true,
+        double: |value| Box::new(GcpSecrets { version: 3, value }),
     },
     Kind {
         name: "github-actions",

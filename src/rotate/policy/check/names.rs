@@ -45,7 +45,9 @@ pub(super) fn file(run: &mut Run<'_>) {
             StoreKind::AwsSecretsManager | StoreKind::AwsParameterStore => {
                 &[("region", store.region.is_some()), ("credential", store.credential.is_some())]
             }
-            StoreKind::GithubActions => &[("credential", store.credential.is_some())],
+            StoreKind::GithubActions | StoreKind::GcpSecretManager => {
+                &[("credential", store.credential.is_some())]
+            }
             StoreKind::Openbao => {
                 let role = store.role_id.is_some() && store.secret_id.is_some();
                 &[("address", store.address.is_some()), ("credential", store.credential.is_some() || role)]

@@ -197,6 +197,11 @@ const CASES: &[Case] = &[
     ),
     (
         Code::StoreIncomplete,
+        &[("[store.env]", "[store.gcp]\nkind = 'gcp-secret-manager'\n[store.env]")],
+        "the store gcp has no credential",
+    ),
+    (
+        Code::StoreIncomplete,
         &[("[store.env]", "[store.kube]\nkind = 'kubernetes'\n[store.env]")],
         "has no address and no credential",
     ),
