@@ -4,7 +4,8 @@ use crate::rotate::inventory::{Key, Target};
 use crate::rotate::machine;
 use crate::rotate::policy::{File, Name, Store, StoreKind};
 use crate::rotate::store::{
-    AppRole, AwsSpec, FileSpec, GcpSpec, GithubSpec, HookSpec, KubernetesSpec, OpenbaoSpec, Place, Spec,
+    AppRole, AwsSpec, AzureSpec, FileSpec, GcpSpec, GithubSpec, HookSpec, KubernetesSpec, OpenbaoSpec, Place,
+    Spec,
 };
 
 /// A place where the new key lands.
@@ -104,6 +105,12 @@ fn spec(file: &File, name: &Name, store: &Store) -> Result<Spec, String> {
             credential: credential().ok_or_else(|| missing("credential"))?,
             region: store.region.as_ref().map(ToString::to_string),
             address: address(),
+            plain,
+            ca,
+        }),
+        StoreKind::AzureKeyVault => Spec::AzureKeyVault(AzureSpec {
+            address: address().ok_or_else(|| missing("address"))?,
+            credential: credential().ok_or_else(|| missing("credential"))?,
             plain,
             ca,
         }),

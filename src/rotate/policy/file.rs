@@ -149,6 +149,8 @@ pub enum StoreKind {
     AwsParameterStore,
     /// Google Secret Manager.
     GcpSecretManager,
+    /// Secrets of Azure Key Vault.
+    AzureKeyVault,
     /// A secret of GitHub Actions.
     GithubActions,
     /// A Secret of Kubernetes.

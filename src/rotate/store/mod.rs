@@ -3,6 +3,7 @@
 
 mod aws;
 mod aws_json;
+mod azure;
 mod bearer;
 #[cfg(unix)]
 mod file;
@@ -20,6 +21,7 @@ mod program;
 mod web;
 
 pub use aws_json::AwsSpec;
+pub use azure::AzureSpec;
 pub use gcp::GcpSpec;
 pub use github::GithubSpec;
 pub use kubernetes::{KubernetesSpec, Rollout};
@@ -53,6 +55,8 @@ pub enum Spec {
     AwsParameterStore(AwsSpec),
     /// Google Secret Manager.
     GcpSecretManager(GcpSpec),
+    /// Secrets of Azure Key Vault.
+    AzureKeyVault(AzureSpec),
     /// A secret of GitHub Actions.
     GithubActions(GithubSpec),
     /// A Secret of Kubernetes.
@@ -178,6 +182,7 @@ impl Spec {
                 Box::new(parameter_store::ParameterStore::new(spec, place, doors)?)
             }
             Spec::GcpSecretManager(spec) => Box::new(gcp::GcpSecrets::new(spec, place, doors)?),
+            Spec::AzureKeyVault(spec) => Box::new(azure::KeyVault::new(spec, place, doors)?),
             Spec::GithubActions(spec) => Box::new(github::Actions::new(spec, place, doors)?),
             Spec::Kubernetes(spec) => Box::new(kubernetes::KubeSecret::new(spec, place, doors)?),
         })

@@ -161,6 +161,13 @@ fn every_kind_is_declared_and_opened() {
             true,
         ),
         ("kind = 'gcp-secret-manager'\ncredential = 'env:G'", "shop-1/key", "", false, true),
+        (
+            "kind = 'azure-key-vault'\naddress = 'https://a.vault.azure.net'\ncredential = 'env:A'",
+            "key",
+            "",
+            false,
+            true,
+        ),
         ("kind = 'github-actions'\ncredential = 'env:G'", "acme/shop/production", "KEY", false, false),
         (
             "kind = 'kubernetes'\naddress = 'https://[::1]:6443'\ntoken = 'file:/t'\nca = 'file:/c'",
@@ -203,6 +210,18 @@ fn a_wrong_declaration_or_place_is_refused() {
         ("kind = 'gcp-secret-manager'\ncredential = 'env:G'", "projects/1/secrets/a", "", "project/secret"),
         ("kind = 'gcp-secret-manager'\ncredential = 'env:G'", "shop/a:b", "", "letters"),
         ("kind = 'gcp-secret-manager'\ncredential = 'env:G'\nregion = 'a.b'", "shop/a", "", "region"),
+        (
+            "kind = 'azure-key-vault'\naddress = 'https://a.example'\ncredential = 'env:A'",
+            "a/b",
+            "",
+            "letters",
+        ),
+        (
+            "kind = 'azure-key-vault'\naddress = 'http://a.example'\ncredential = 'env:A'",
+            "a",
+            "",
+            "plain = true",
+        ),
         ("kind = 'github-actions'\ncredential = 'env:G'", "acme/shop", "GITHUB_TOKEN", "name belongs"),
         ("kind = 'github-actions'\ncredential = 'env:G'", "acme/", "KEY", "owner/repository"),
         ("kind = 'kubernetes'\naddress = 'https://k'\ntoken = 'env:T'", "shop", "k", "namespace/name"),

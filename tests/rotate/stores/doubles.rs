@@ -222,6 +222,47 @@ impl Service for GcpSecrets {
     }
 }
 
+/// <https://learn.microsoft.com/en-us/rest/api/keyvault/secrets/set-secret/set-secret>, and the flow of client
+/// credentials that gives its tokens.
+pub(crate) struct KeyVault {
+    pub(crate) version: u64,
+    pub(crate) value: String,
+}
+
+impl Service for KeyVault {
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        if asked.path.ends_with("/oauth2/v2.0/token") {
+            let said = json!({"token_type": "Bearer", "expires_in": 3599, "access_token": "good"});
+            return (200, said.to_string());
+        }
+        if asked.method == "PUT" {
+            assert_eq!(asked.body["tags"]["team"], "web", "what is known of it stays");
+            self.value = asked.body["value"].as_str().unwrap().to_owned();
+            self.version += 1;
+        }
+        let id = format!("https://acme.vault.azure.net/secrets/key/{:032x}", self.version);
+        (200, json!({"value": self.value, "id": id, "tags": {"team": "web"}}).to_string())
+    }
+
+    fn knows(&self, asked: &Asked) -> bool {
+        let login = asked.body.as_str().is_some_and(|form| form.ends_with("&client_secret=good"));
+        bearer(asked) || login && asked.path.starts_with("/acme.example/")
+    }
+
+    fn current(&self) -> String {
+        self.value.clone()
+    }
+
+    fn conflict(&self) -> Answer {
+        (409, json!({"error": {"code": "Conflict", "message": "no"}}).to_string())
+    }
+
+    fn full(&self) -> Answer {
+        let inner = json!({"code": "ForbiddenByPolicy"});
+        (403, json!({"error": {"code": "Forbidden", "message": "no", "innererror": inner}}).to_string())
+    }
+}
+
 /// <https://docs.github.com/en/rest/actions/secrets>
 pub(crate) struct Actions {
     pub(crate) key: SecretKey,

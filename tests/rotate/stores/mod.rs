@@ -3,7 +3,7 @@
 mod doubles;
 
 use self::doubles::{
-    Actions, Asked, GcpSecrets, Kubernetes, Openbao, ParameterStore, SecretsManager, Service,
+    Actions, Asked, GcpSecrets, KeyVault, Kubernetes, Openbao, ParameterStore, SecretsManager, Service,
 };
 use super::rig::{Folder, Spec, old, provider};
 use crypto_box::SecretKey;
@@ -89,7 +89,7 @@ impl Transport for Net {
             method: request.method.clone(),
             path: text(&request.target),
             headers: request.headers.iter().map(|(k, v)| (k.to_lowercase(), text(v))).collect(),
-            body: serde_json::from_str(&body).unwrap_or_default(),
+            body: serde_json::from_str(&body).unwrap_or(serde_json::Value::String(body)),
         };
         let mut state = self.state.lock().unwrap();
         state.calls += 1;
@@ -132,6 +132,7 @@ impl Doors for Net {
         Ok(Secret::new(
             match reference {
                 "env:AWS" => format!(r#"{{"Version":1,"AccessKeyId":"{who}","SecretAccessKey":"signs"}}"#),
+                "env:AZURE" => format!(r#"{{"appId":"app","password":"{who}","tenant":"acme.example"}}"#),
                 _ => who.to_owned(),
             }
             .as_bytes(),
@@ -163,7 +164,7 @@ struct Kind {
     double: fn(String) -> Box<dyn Service>,
 }
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
     Kind {
         name: "openbao",
         spec: "kind = 'openbao'\naddress = 'https://bao.acme.example'\ntoken = 'env:T'",
@@ -204,6 +205,15 @@ const KINDS: [Kind; 6] = [
         staged: false,
         readable: true,
         double: |value| Box::new(GcpSecrets { version: 3, value }),
+    },
+    Kind {
+        name: "azure-key-vault",
+        spec: "kind = 'azure-key-vault'\naddress = 'https://acme.vault.azure.net'\ncredential = 'env:AZURE'",
+        path: "key",
+        field: None,
+        staged: false,
+        readable: true,
+        double: |value| Box::new(KeyVault { version: 3, value }),
     },
     Kind {
         name: "github-actions",

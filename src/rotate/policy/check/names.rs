@@ -52,7 +52,7 @@ pub(super) fn file(run: &mut Run<'_>) {
                 let role = store.role_id.is_some() && store.secret_id.is_some();
                 &[("address", store.address.is_some()), ("credential", store.credential.is_some() || role)]
             }
-            StoreKind::Kubernetes => {
+            StoreKind::Kubernetes | StoreKind::AzureKeyVault => {
                 &[("address", store.address.is_some()), ("credential", store.credential.is_some())]
             }
         };

@@ -202,6 +202,11 @@ const CASES: &[Case] = &[
     ),
     (
         Code::StoreIncomplete,
+        &[("[store.env]", "[store.vault]\nkind = 'azure-key-vault'\n[store.env]")],
+        "the store vault has no address and no credential",
+    ),
+    (
+        Code::StoreIncomplete,
         &[("[store.env]", "[store.kube]\nkind = 'kubernetes'\n[store.env]")],
         "has no address and no credential",
     ),
