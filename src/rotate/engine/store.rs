@@ -11,7 +11,8 @@ pub struct Content {
     /// What waits to be promoted.
     pub pending: Option<Secret>,
     /// Names this state of the store. Every write changes it and none comes back: a read that shows an earlier one
-    /// is taken for stale. Empty where the store has none.
+    /// is taken for stale. Empty where the store has none. One that begins with `=` names the value alone: it may come
+    /// back, and is never taken for stale.
     pub version: String,
 }
 

@@ -193,6 +193,8 @@ impl Place {
         self.past.retain(|past| *past != version);
         if let Some(before) = self.version.replace(version)
             && !before.is_empty()
+            // It names a value, which may come back.
+            && !before.starts_with('=')
             && self.version.as_ref() != Some(&before)
             && !self.past.contains(&before)
         {

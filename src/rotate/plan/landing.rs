@@ -4,8 +4,8 @@ use crate::rotate::inventory::{Key, Target};
 use crate::rotate::machine;
 use crate::rotate::policy::{File, Name, Store, StoreKind};
 use crate::rotate::store::{
-    AppRole, AwsSpec, AzureSpec, FileSpec, GcpSpec, GithubSpec, HookSpec, KubernetesSpec, OpenbaoSpec, Place,
-    Spec,
+    AppRole, AwsSpec, AzureSpec, DopplerSpec, FileSpec, GcpSpec, GithubSpec, HookSpec, Identity,
+    InfisicalSpec, KubernetesSpec, OpenbaoSpec, Place, Spec,
 };
 
 /// A place where the new key lands.
@@ -115,6 +115,24 @@ fn spec(file: &File, name: &Name, store: &Store) -> Result<Spec, String> {
             ca,
         }),
         StoreKind::GithubActions => Spec::GithubActions(GithubSpec {
+            credential: credential().ok_or_else(|| missing("credential"))?,
+            address: address(),
+            plain,
+            ca,
+        }),
+        StoreKind::Infisical => Spec::Infisical(InfisicalSpec {
+            address: address(),
+            plain,
+            ca,
+            token: credential(),
+            identity: match (&store.role_id, &store.secret_id) {
+                (Some(id), Some(secret)) => {
+                    Some(Identity { client_id: id.to_string(), client_secret: secret.to_string() })
+                }
+                _ => None,
+            },
+        }),
+        StoreKind::Doppler => Spec::Doppler(DopplerSpec {
             credential: credential().ok_or_else(|| missing("credential"))?,
             address: address(),
             plain,

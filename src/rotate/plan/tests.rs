@@ -80,6 +80,31 @@ fn settings_become_what_the_machine_wants() {
 }
 
 #[test]
+fn stores_of_services_are_opened_as_they_are_declared() {
+    let shop = |store: &str, path: &str| {
+        let head = format!("[team.web]\n[store.saas]\n{store}\n");
+        let key = format!(
+            "[[key]]\nid = 'k'\nteam = 'web'\nservice = 's'\nenvironment = 'staging'\nprovider = 'anthropic'\n\
+             rule = 'anthropic-api-key'\naccount = 'a'\nowner = 'ann'\nfingerprints = ['{}']\n\
+             stores = [{{ store = 'saas', path = '{path}', field = 'KEY' }}]\n",
+            fingerprint("now")
+        );
+        plan_of(&policy(&[&head, &key]), Kind::Scheduled).landings.remove(0).spec
+    };
+    let Spec::Doppler(doppler) = shop("kind = 'doppler'\ncredential = 'env:D'", "shop/prd") else { panic!() };
+    assert_eq!((doppler.credential.as_str(), doppler.address, doppler.plain), ("env:D", None, false));
+    let identity =
+        "kind = 'infisical'\naddress = 'http://127.0.0.1:1'\nrole-id = 'env:ID'\nsecret-id = 'env:SECRET'";
+    let Spec::Infisical(infisical) = shop(identity, "p-1/prod/pay") else { panic!() };
+    let identity = infisical.identity.unwrap();
+    assert_eq!((identity.client_id.as_str(), identity.client_secret.as_str()), ("env:ID", "env:SECRET"));
+    assert!(infisical.token.is_none() && infisical.plain);
+    let token = "kind = 'infisical'\ncredential = 'file:/run/token'";
+    let Spec::Infisical(infisical) = shop(token, "p-1/prod") else { panic!() };
+    assert_eq!((infisical.token.as_deref(), infisical.identity), (Some("file:/run/token"), None));
+}
+
+#[test]
 fn the_hash_is_the_plan() {
     let hash = |settings: &str, kind| plan_of(&organisation(settings), kind).hash();
     let one = hash("overlap = '2h'", Kind::Scheduled);

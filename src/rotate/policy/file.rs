@@ -112,10 +112,11 @@ pub struct Store {
     /// With `kind = "openbao"`: the namespace.
     #[serde(default)]
     pub namespace: Option<Text>,
-    /// With `kind = "openbao"`: the id of the role to sign in as, in place of `credential`.
+    /// With `kind = "openbao"`: the id of the role to sign in as, in place of `credential`; with `kind = "infisical"`
+    /// the machine identity's client id.
     #[serde(default, rename = "role-id")]
     pub role_id: Option<Reference>,
-    /// With `kind = "openbao"`: what that role signs in with.
+    /// What that role or identity signs in with.
     #[serde(default, rename = "secret-id")]
     pub secret_id: Option<Reference>,
     /// With `kind = "file"`: how the file is written; by its name unless said.
@@ -155,6 +156,10 @@ pub enum StoreKind {
     GithubActions,
     /// A Secret of Kubernetes.
     Kubernetes,
+    /// A secret of a Doppler config.
+    Doppler,
+    /// A secret of Infisical.
+    Infisical,
 }
 
 /// `[admin.NAME]`: a credential with which Keywheel makes and removes keys.

@@ -5,6 +5,7 @@ mod aws;
 mod aws_json;
 mod azure;
 mod bearer;
+mod doppler;
 #[cfg(unix)]
 mod file;
 pub mod form;
@@ -12,18 +13,22 @@ mod gcp;
 mod github;
 #[cfg(unix)]
 mod hook;
+mod infisical;
 mod kubernetes;
 mod openbao;
 mod parameter_store;
 mod part;
+mod pass;
 #[cfg(unix)]
 mod program;
 mod web;
 
 pub use aws_json::AwsSpec;
 pub use azure::AzureSpec;
+pub use doppler::DopplerSpec;
 pub use gcp::GcpSpec;
 pub use github::GithubSpec;
+pub use infisical::{Identity, InfisicalSpec};
 pub use kubernetes::{KubernetesSpec, Rollout};
 pub use openbao::{AppRole, OpenbaoSpec};
 #[cfg(unix)]
@@ -61,6 +66,10 @@ pub enum Spec {
     GithubActions(GithubSpec),
     /// A Secret of Kubernetes.
     Kubernetes(KubernetesSpec),
+    /// A secret of a Doppler config.
+    Doppler(DopplerSpec),
+    /// A secret of Infisical.
+    Infisical(InfisicalSpec),
 }
 
 /// `kind = "file"`.
@@ -103,10 +112,11 @@ fn yes() -> bool {
 pub struct Place {
     /// The lineage.
     pub lineage: String,
-    /// A file; `mount/path` of a secret; its name or ARN; a parameter's name; `project/secret`; `owner/repository`, `owner/repository/environment` or
-    /// an organisation; `namespace/name`.
+    /// A file; `mount/path` of a secret; its name or ARN; a parameter's name; `project/secret`; `owner/repository`,
+    /// `owner/repository/environment` or an organisation; `namespace/name`; `project/config`;
+    /// `project-id/environment`, with its folders.
     pub path: String,
-    /// The variable, pointer, field or data key; with GitHub the secret's name.
+    /// The variable, pointer, field or data key; with GitHub, Doppler and Infisical the secret's name.
     #[serde(default)]
     pub field: Option<String>,
     /// Deployments of the same namespace that read the key at their start only.
@@ -185,6 +195,8 @@ impl Spec {
             Spec::AzureKeyVault(spec) => Box::new(azure::KeyVault::new(spec, place, doors)?),
             Spec::GithubActions(spec) => Box::new(github::Actions::new(spec, place, doors)?),
             Spec::Kubernetes(spec) => Box::new(kubernetes::KubeSecret::new(spec, place, doors)?),
+            Spec::Infisical(spec) => Box::new(infisical::Infisical::new(spec, place, doors)?),
+            Spec::Doppler(spec) => Box::new(doppler::Doppler::new(spec, place, doors)?),
         })
     }
 

@@ -7,14 +7,14 @@
 //! of its own. The engine keeps earlier versions, and the journal keeps the old value sealed.
 
 use super::form::json;
+use super::pass::{self, Pass};
 use super::web::{Web, failed, header, plain, segments};
 use super::{Doors, OpenError, Place};
 use crate::call::Reply;
 use crate::model::Secret;
 use crate::rotate::engine::{Call, Content, Store, StoreError};
-use crate::rotate::time::{Moment, Span};
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// `kind = "openbao"`.
@@ -65,18 +65,12 @@ enum Login {
     Role(AppRole),
 }
 
-/// A token that a login gave.
-struct Pass {
-    token: Secret,
-    until: Moment,
-}
-
 /// The store.
 pub(super) struct Openbao {
     web: Web,
     namespace: Option<String>,
     login: Login,
-    pass: Mutex<Option<Pass>>,
+    pass: Pass,
     /// Path of the data below the address.
     data: String,
     field: String,
@@ -108,7 +102,7 @@ impl Openbao {
             web: Web::new(&spec.address, spec.plain, spec.ca.as_deref(), doors)?,
             namespace: spec.namespace.clone(),
             login,
-            pass: Mutex::new(None),
+            pass: Pass::default(),
             data: format!("/v1{data}"),
             field: field.ok_or(wrong("say which field in `field`"))?,
         })
@@ -120,42 +114,21 @@ impl Openbao {
             Login::Token(reference) => return Ok((self.web.fetch(reference)?, false)),
             Login::Role(role) => role,
         };
-        let now = self.web.doors.now();
-        let mut pass = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pass) = pass.as_ref().filter(|pass| now < pass.until) {
-            return Ok((pass.token.clone(), true));
-        }
-        let (role_id, secret_id) = (self.web.fetch(&role.role_id)?, self.web.fetch(&role.secret_id)?);
-        let mount: Vec<&str> = ["v1", "auth"].into_iter().chain(role.mount.split('/')).collect();
-        let path =
-            segments(&mount).ok_or_else(|| StoreError::Refused("the login's mount is empty".into()))?;
-        let body = Zeroizing::new(format!(
-            "{{\"role_id\":{},\"secret_id\":{}}}",
-            *quoted(&role_id)?,
-            *quoted(&secret_id)?
-        ));
-        let mut request = self.web.request("POST", &format!("{path}/login"));
-        request.headers = self.headers(None)?;
-        request.body = Some(Secret::new(body.as_bytes()));
-        // A login changes nothing in the store: whatever comes of it, the step may be tried again.
-        let reply = self.web.send(&request, call).map_err(|e| match e {
-            StoreError::Unknown(why) => StoreError::Retry(format!("the login has no answer: {why}")),
-            e => e,
-        })?;
-        if reply.status != 200 {
-            return Err(match failed(&reply, " to the login") {
-                StoreError::Unknown(why) => StoreError::Retry(why),
-                e => e,
-            });
-        }
-        let token = json::find(&reply.body, &["auth".to_owned(), "client_token".to_owned()]);
-        let token = token.ok().flatten().map(|spot| spot.value);
-        let token = token.ok_or_else(|| StoreError::Retry("the login gives no token".to_owned()))?;
-        let lasts = number(&reply.body, &["auth", "lease_duration"]).unwrap_or(0);
-        // Given up a little early, so that it does not end during a call. One that ends at once is not kept.
-        let until = now + Span::seconds(lasts.min(3600).saturating_sub(30));
-        *pass = Some(Pass { token: token.clone(), until });
-        Ok((token, false))
+        self.pass.token(&self.web, call, || {
+            let (role_id, secret_id) = (self.web.fetch(&role.role_id)?, self.web.fetch(&role.secret_id)?);
+            let mount: Vec<&str> = ["v1", "auth"].into_iter().chain(role.mount.split('/')).collect();
+            let path =
+                segments(&mount).ok_or_else(|| StoreError::Refused("the login's mount is empty".into()))?;
+            let body = Zeroizing::new(format!(
+                "{{\"role_id\":{},\"secret_id\":{}}}",
+                *quoted(&role_id)?,
+                *quoted(&secret_id)?
+            ));
+            let mut request = self.web.request("POST", &format!("{path}/login"));
+            request.headers = self.headers(None)?;
+            request.body = Some(Secret::new(body.as_bytes()));
+            Ok(pass::Login { request, token: &["auth", "client_token"], lasts: &["auth", "lease_duration"] })
+        })
     }
 
     fn headers(&self, token: Option<&Secret>) -> Result<Vec<(String, Secret)>, StoreError> {
@@ -180,7 +153,7 @@ impl Openbao {
             return Ok(reply);
         }
         // The token was taken back early. Nothing was changed, so that it may be asked with a new one.
-        *self.pass.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.pass.forget();
         token = self.token(call)?.0;
         request.headers = self.headers(Some(&token))?;
         self.web.send(&request, call)
@@ -188,7 +161,7 @@ impl Openbao {
 
     fn held(&self, call: Call) -> Result<Held, StoreError> {
         let reply = self.ask("GET", None, call)?;
-        let version = number(&reply.body, &["data", "metadata", "version"]);
+        let version = json::number(&reply.body, &["data", "metadata", "version"]);
         let strange =
             || StoreError::Unknown("the answer is none of this engine; is it version 2?".to_owned());
         match (reply.status, version) {
@@ -232,7 +205,7 @@ impl Openbao {
         let body =
             Zeroizing::new(format!("{{\"options\":{{\"cas\":{}}},\"data\":{}}}", held.version, *fields));
         let reply = self.ask("POST", Some(&body), call)?;
-        match (reply.status, number(&reply.body, &["data", "version"])) {
+        match (reply.status, json::number(&reply.body, &["data", "version"])) {
             (200, Some(version)) => Ok(version.to_string()),
             (200..=299, _) => Err(StoreError::Unknown("it does not say which version it wrote".to_owned())),
             _ => Err(self.failed(&reply)),
@@ -245,10 +218,6 @@ fn empty_errors(body: &str) -> bool {
     json::part(body, &["errors"]).ok().flatten().is_some_and(|e| {
         e.strip_prefix('[').and_then(|e| e.strip_suffix(']')).is_some_and(|e| e.trim().is_empty())
     })
-}
-
-fn number(body: &str, steps: &[&str]) -> Option<u64> {
-    json::part(body, steps).ok().flatten()?.parse().ok()
 }
 
 /// A secret as a JSON text.

@@ -176,6 +176,15 @@ fn every_kind_is_declared_and_opened() {
             false,
             true,
         ),
+        ("kind = 'doppler'\ncredential = 'env:D'", "shop/prd", "API_KEY", false, true),
+        ("kind = 'infisical'\ntoken = 'env:T'", "p-1/prod", "API_KEY", false, true),
+        (
+            "kind = 'infisical'\nidentity = { client-id = 'env:I', client-secret = 'env:S' }",
+            "p-1/prod/payments/eu",
+            "API_KEY",
+            false,
+            true,
+        ),
     ] {
         let spec = spec(toml).unwrap();
         assert_eq!((spec.staged(), spec.readable()), (staged, readable), "{toml}");
@@ -226,6 +235,15 @@ fn a_wrong_declaration_or_place_is_refused() {
         ("kind = 'github-actions'\ncredential = 'env:G'", "acme/", "KEY", "owner/repository"),
         ("kind = 'kubernetes'\naddress = 'https://k'\ntoken = 'env:T'", "shop", "k", "namespace/name"),
         ("kind = 'kubernetes'\naddress = 'https://k'\ntoken = 'env:T'", "shop/A?x", "k", "small letters"),
+        ("kind = 'doppler'\ncredential = 'env:D'", "shop", "KEY", "project/config"),
+        ("kind = 'doppler'\ncredential = 'env:D'", "shop/", "KEY", "project/config"),
+        ("kind = 'doppler'\ncredential = 'env:D'", "shop/prd/x", "KEY", "project/config"),
+        ("kind = 'doppler'\ncredential = 'env:D'", "shop/prd", "key", "name belongs"),
+        ("kind = 'infisical'\ntoken = 'env:T'", "p-1", "KEY", "project-id/environment"),
+        ("kind = 'infisical'\ntoken = 'env:T'", "p-1/prod/../x", "KEY", "dots"),
+        ("kind = 'infisical'\ntoken = 'env:T'", "p-1/prod", "", "name belongs"),
+        ("kind = 'infisical'", "p-1/prod", "KEY", "either"),
+        ("kind = 'infisical'\naddress = 'http://i'\ntoken = 'env:T'", "p-1/prod", "KEY", "plain = true"),
     ] {
         let opened = spec(toml).unwrap().open(&place(path, field), &nowhere());
         let told = opened.err().unwrap_or_else(|| panic!("{toml} {path} was opened")).to_string();

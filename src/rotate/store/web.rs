@@ -124,6 +124,17 @@ pub(super) fn segments(names: &[&str]) -> Option<String> {
     Some(out)
 }
 
+/// Names and values as a query, each value percent-encoded; none if one of them is empty or made of dots.
+pub(super) fn query(pairs: &[(&str, &str)]) -> Option<String> {
+    let mut out = String::new();
+    for (name, value) in pairs {
+        let before = if out.is_empty() { '?' } else { '&' };
+        let value = segments(&[*value])?;
+        out.push_str(&format!("{before}{name}={}", value.strip_prefix('/')?));
+    }
+    Some(out)
+}
+
 /// What an answer means that is none of those that the store knows: whether it is certain that nothing changed.
 pub(super) fn failed(reply: &Reply, known: &str) -> StoreError {
     let why = format!("it answers {}{known}", reply.status);

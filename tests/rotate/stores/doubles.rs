@@ -358,3 +358,87 @@ impl Service for Kubernetes {
         )
     }
 }
+
+/// <https://docs.doppler.com/reference/secrets-update>
+pub(crate) struct Doppler {
+    pub(crate) value: String,
+}
+
+impl Service for Doppler {
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        if asked.method == "GET" {
+            let value = json!({"raw": self.value, "computed": self.value, "note": ""});
+            return (200, json!({"name": "API_KEY", "value": value}).to_string());
+        }
+        let change = &asked.body["change_requests"][0];
+        if change["originalValue"] != self.value.as_str() {
+            return self.conflict();
+        }
+        self.value = change["value"].as_str().unwrap().to_owned();
+        (200, json!({"success": true}).to_string())
+    }
+
+    fn knows(&self, asked: &Asked) -> bool {
+        bearer(asked)
+    }
+
+    fn current(&self) -> String {
+        self.value.clone()
+    }
+
+    fn conflict(&self) -> Answer {
+        (400, json!({"success": false, "messages": ["the original value is another one"]}).to_string())
+    }
+
+    fn full(&self) -> Answer {
+        (403, json!({"success": false, "messages": ["this config is locked"]}).to_string())
+    }
+}
+
+/// <https://infisical.com/docs/api-reference/endpoints/secrets/update>
+pub(crate) struct Infisical {
+    pub(crate) version: u64,
+    pub(crate) value: String,
+}
+
+impl Service for Infisical {
+    fn answer(&mut self, asked: &Asked) -> Answer {
+        if asked.path.ends_with("/universal-auth/login") {
+            return (
+                200,
+                json!({"accessToken": "good", "expiresIn": 7200, "tokenType": "Bearer"}).to_string(),
+            );
+        }
+        if asked.method == "PATCH" {
+            self.value = asked.body["secretValue"].as_str().unwrap().to_owned();
+            self.version += 1;
+        }
+        let secret = json!({"id": "s1", "version": self.version, "secretValue": self.value,
+                            "secretValueHidden": false});
+        (200, json!({ "secret": secret }).to_string())
+    }
+
+    fn knows(&self, asked: &Asked) -> bool {
+        match asked.path.ends_with("/universal-auth/login") {
+            true => asked.body["clientSecret"] == "good",
+            false => bearer(asked),
+        }
+    }
+
+    fn current(&self) -> String {
+        self.value.clone()
+    }
+
+    /// It compares nothing: this is what it says where a policy asks for approval.
+    fn conflict(&self) -> Answer {
+        (200, json!({"approval": {"id": "a1", "status": "open", "hasMerged": false}}).to_string())
+    }
+
+    fn full(&self) -> Answer {
+        (
+            400,
+            json!({"statusCode": 400, "message": "the plan's limit is reached", "error": "BadRequest"})
+                .to_string(),
+        )
+    }
+}

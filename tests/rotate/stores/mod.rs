@@ -3,7 +3,8 @@
 mod doubles;
 
 use self::doubles::{
-    Actions, Asked, GcpSecrets, KeyVault, Kubernetes, Openbao, ParameterStore, SecretsManager, Service,
+    Actions, Asked, Doppler, GcpSecrets, Infisical, KeyVault, Kubernetes, Openbao, ParameterStore,
+    SecretsManager, Service,
 };
 use super::rig::{Folder, Spec, old, provider};
 use crypto_box::SecretKey;
@@ -164,7 +165,7 @@ struct Kind {
     double: fn(String) -> Box<dyn Service>,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 9] = [
     Kind {
         name: "openbao",
         spec: "kind = 'openbao'\naddress = 'https://bao.acme.example'\ntoken = 'env:T'",
@@ -232,6 +233,24 @@ const KINDS: [Kind; 7] = [
         staged: false,
         readable: true,
         double: |value| Box::new(Kubernetes { version: 7, value }),
+    },
+    Kind {
+        name: "doppler",
+        spec: "kind = 'doppler'\ncredential = 'env:D'",
+        path: "shop/prd",
+        field: Some("API_KEY"),
+        staged: false,
+        readable: true,
+        double: |value| Box::new(Doppler { value }),
+    },
+    Kind {
+        name: "infisical",
+        spec: "kind = 'infisical'\nidentity = { client-id = 'env:I', client-secret = 'env:S' }",
+        path: "p-1/prod",
+        field: Some("API_KEY"),
+        staged: false,
+        readable: true,
+        double: |value| Box::new(Infisical { version: 4, value }),
     },
 ];
 

@@ -39,17 +39,18 @@ pub(super) fn file(run: &mut Run<'_>) {
     }
     for (name, store) in &file.store {
         unknown(run, store.hook.as_ref(), "hook", file.hook.keys(), &["store", name.as_str(), "hook"]);
+        let role = store.role_id.is_some() && store.secret_id.is_some();
         let needs: &[(&str, bool)] = match store.kind {
             StoreKind::File => &[],
             StoreKind::Hook => &[("hook", store.hook.is_some())],
             StoreKind::AwsSecretsManager | StoreKind::AwsParameterStore => {
                 &[("region", store.region.is_some()), ("credential", store.credential.is_some())]
             }
-            StoreKind::GithubActions | StoreKind::GcpSecretManager => {
+            StoreKind::GithubActions | StoreKind::GcpSecretManager | StoreKind::Doppler => {
                 &[("credential", store.credential.is_some())]
             }
+            StoreKind::Infisical => &[("credential", store.credential.is_some() || role)],
             StoreKind::Openbao => {
-                let role = store.role_id.is_some() && store.secret_id.is_some();
                 &[("address", store.address.is_some()), ("credential", store.credential.is_some() || role)]
             }
             StoreKind::Kubernetes | StoreKind::AzureKeyVault => {

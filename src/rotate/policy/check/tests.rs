@@ -207,6 +207,16 @@ const CASES: &[Case] = &[
     ),
     (
         Code::StoreIncomplete,
+        &[("[store.env]", "[store.saas]\nkind = 'doppler'\n[store.env]")],
+        "the store saas has no credential",
+    ),
+    (
+        Code::StoreIncomplete,
+        &[("[store.env]", "[store.saas]\nkind = 'infisical'\nrole-id = 'env:ID'\n[store.env]")],
+        "the store saas has no credential",
+    ),
+    (
+        Code::StoreIncomplete,
         &[("[store.env]", "[store.kube]\nkind = 'kubernetes'\n[store.env]")],
         "has no address and no credential",
     ),

@@ -80,6 +80,11 @@ pub(in crate::rotate::store) fn find(text: &str, steps: &[String]) -> Result<Opt
     }))
 }
 
+/// A whole number.
+pub(in crate::rotate::store) fn number(text: &str, steps: &[&str]) -> Option<u64> {
+    part(text, steps).ok().flatten()?.parse().ok()
+}
+
 /// A text as JSON writes it.
 pub(in crate::rotate::store) fn spell(value: &str) -> Zeroizing<String> {
     let mut out = super::room(value);

@@ -1,6 +1,7 @@
 use super::*;
 use crate::rotate::store::Spec;
 use crate::rotate::store::tests::{Answer, Sent, World, call, key, lost, reply, text};
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 const SPEC: &str = "kind = 'openbao'\naddress = 'https://bao.corp.example/x'\nnamespace = 'team'\n";
@@ -22,7 +23,7 @@ fn server() -> impl Fn(&Sent) -> Answer + Send + Sync + 'static {
                 format!("{{\"data\":{{\"data\":{},\"metadata\":{{\"version\":{}}}}}}}", held.1, held.0);
             return reply(200, &body);
         }
-        let cas = number(&sent.body, &["options", "cas"]).unwrap();
+        let cas = json::number(&sent.body, &["options", "cas"]).unwrap();
         if cas != held.0 {
             let why = "check-and-set parameter did not match the current version";
             return reply(400, &format!("{{\"errors\":[\"{why}\"]}}"));
