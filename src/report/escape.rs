@@ -82,7 +82,7 @@ pub(super) fn xml(text: &str) -> String {
 /// Text inside a Markdown line or table cell. Each character that Markdown, HTML or mathematics
 /// could act upon becomes an entity. Forges look for mentions, references and mail addresses only
 /// after entities are resolved, so the signs that make those stand in an element of their own.
-pub(crate) fn markdown(text: &str) -> String {
+pub fn markdown(text: &str) -> String {
     let text = plain(text);
     let mut out = String::with_capacity(text.len());
     for (i, c) in text.char_indices() {
@@ -102,7 +102,7 @@ pub(crate) fn markdown(text: &str) -> String {
 
 /// Inline code in Markdown. The element, unlike backticks, needs no fence longer than its content,
 /// and forges look for no mentions in it.
-pub(crate) fn markdown_code(text: &str) -> String {
+pub fn markdown_code(text: &str) -> String {
     format!("<code>{}</code>", markdown(text))
 }
 

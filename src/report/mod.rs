@@ -27,6 +27,7 @@ mod fixture;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
+pub use escape::{markdown as markdown_text, markdown_code};
 pub use github::workflow_command;
 pub use veil::Veil;
 pub use verdicts::Verdicts;

@@ -185,6 +185,13 @@ fn a_key_that_only_people_make_is_turned_over() {
     for told in ["about to make a key", "about to write the new key to env:/", "the old key is dead"] {
         assert!(out.out.contains(told), "{told}: {out:#?}");
     }
+    let out = shop.rotate(&["status", "--lineage", "web/shop/github", "--format", "markdown"]).gives(0, "");
+    for told in
+        ["| <code>web/shop/github</code> | 1, generation 2 | scheduled | done |", "the old key is dead"]
+    {
+        assert!(out.out.contains(told), "{told}: {out:#?}");
+    }
+    assert!(!out.out.contains("env:/"), "nothing in a comment is a link: {out:#?}");
     let out = shop.rotate(&["runbook", "web/shop/github"]).gives(0, "");
     assert!(out.out.contains("## What was done") && out.out.contains("## By hand"), "{out:#?}");
     // It is not due again, and nothing is under way.
@@ -305,6 +312,57 @@ fn a_leak_that_is_proved_becomes_an_emergency() {
     fs::remove_file(shop.folder.0.join("tree/a")).unwrap();
     run(with(&["apply"], &["--auto"]), "").gives(2, "does not stand there any more");
     shop.nothing_at_rest();
+}
+
+#[test]
+fn a_whole_report_gets_plans_or_names_whom_to_ask() {
+    let shop = Shop::new("");
+    shop.rotate(&["status", "--format", "markdown"]).gives(0, "");
+    let print = |text: &str| FingerprintKey::default().fingerprint(text.as_bytes()).to_string();
+    let finding = |text: &str, validity: &str, path: &str| {
+        serde_json::json!({
+            "fingerprint": print(text), "rule": "github-pat-classic", "provider": "github", "validity": validity,
+            "status": "new", "occurrences": [{"path": path, "line": 1, "via": []}],
+        })
+    };
+    let put = |found: &[serde_json::Value]| {
+        let report = serde_json::json!({ "version": 1, "findings": found });
+        shop.folder.put("report.json", report.to_string());
+    };
+    put(&[
+        finding(&key(0), "active", "tree/a"),
+        finding("stranger", "active", "tree/b"),
+        finding("nobody's", "active", "elsewhere"),
+        finding("dead", "inactive", "tree/c"),
+    ]);
+    let plan = |more: &[&str]| shop.rotate(&[&["plan", "--report", "report.json"][..], more].concat());
+    let text = plan(&[]).gives(1, "").out;
+    for told in [
+        "web/shop/github: emergency rotation to generation 2",
+        &format!("to carry it out: keywheel rotate apply --report REPORT --fingerprint {}", print(&key(0))),
+        &format!(
+            "{} (github-pat-classic): no plan: no lineage of the inventory has it; the nearest to ask: web (a path of team web)",
+            print("stranger")
+        ),
+        "nobody answers for its place",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    assert!(!text.contains(&print("dead")), "{text}");
+    let markdown = plan(&["--format", "markdown"]).gives(1, "").out;
+    assert!(markdown.contains("### `web/shop/github`: emergency rotation"), "{markdown}");
+    assert!(markdown.contains("Owners: <span>@</span>web.") && !markdown.contains("@web"), "{markdown}");
+    let out = plan(&["--format", "json"]).gives(1, "");
+    let doc: serde_json::Value = serde_json::from_str(&out.out).unwrap();
+    assert_eq!(doc["plans"].as_array().unwrap().len(), 3);
+    assert_eq!(doc["plans"][0]["plan"]["lineage"], "web/shop/github");
+    assert!(doc["plans"][1]["gap"].as_str().unwrap().starts_with("no lineage"), "{doc}");
+
+    put(&[finding(&key(0), "active", "tree/a")]);
+    plan(&[]).gives(0, "");
+    put(&[finding(&key(0), "unknown", "tree/a")]);
+    assert_eq!(plan(&[]).gives(0, "no key of the report is proved to work").out, "");
+    shop.rotate(&["apply", "--report", "report.json", "--org-config", "org.toml"]).gives(2, "--fingerprint");
 }
 
 /// Five weeks of use by the hour, twelve hours of it a dozen times as much, as a log that names the key by its

@@ -2,6 +2,7 @@
 
 use super::desk::{self, Desk};
 use super::office::OfficeArgs;
+use super::proposals::{self, Proposal, Shape};
 use super::subject::{AskArgs, Subject, SubjectArgs};
 use super::{rehearse, stopped};
 use crate::cli::organisation::{Organisation, OrganisationArgs};
@@ -18,7 +19,9 @@ use keywheel::rotate::machine::{Does, Kind, Person};
 use keywheel::rotate::plan::{Plan, Way};
 use keywheel::rotate::schedule::{History, Now, turn};
 use keywheel::rotate::time::Span;
+use serde_json::json;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 #[derive(Debug, Args)]
@@ -82,6 +85,9 @@ pub(super) enum Form {
 
 pub(super) fn run(args: &PlanArgs) -> Result<u8> {
     let organisation = Organisation::new(&args.files)?;
+    if let Some(report) = args.subject.whole_report() {
+        return all(args, &organisation, report);
+    }
     let asker = args.ask.asker(&organisation)?;
     let subject = args.subject.settle(&organisation, &args.files, &args.ask, &asker)?;
     let office = args.office.named().then(|| args.office.look()).transpose()?;
@@ -93,11 +99,34 @@ pub(super) fn run(args: &PlanArgs) -> Result<u8> {
     };
     output::print(text.as_bytes())?;
     if office.is_none() {
-        output::tell(
-            "no journal is named, so this is the plan of a first rotation; name it with --state to apply it",
-        );
+        output::tell(FIRST);
     }
     Ok(if plan.gaps.is_empty() { code::CLEAN } else { code::FINDINGS })
+}
+
+/// Said where generations are not known.
+const FIRST: &str =
+    "no journal is named, so this is the plan of a first rotation; name it with --state to apply it";
+
+/// A plan, or why there is none, for every key that a report says is proved to work.
+fn all(args: &PlanArgs, organisation: &Organisation, report: &Path) -> Result<u8> {
+    let office = args.office.named().then(|| args.office.look()).transpose()?;
+    let list = proposals::of_report(organisation, office.as_ref(), report)?;
+    let text = match args.format {
+        Form::Text => proposals::written(&list, Shape::Text),
+        Form::Markdown => proposals::written(&list, Shape::Markdown),
+        Form::Json => {
+            let plans: Vec<_> = list.iter().map(Proposal::json).collect();
+            json_line(&json!({ "version": 1, "plans": plans }))?
+        }
+    };
+    output::print(text.as_bytes())?;
+    if list.is_empty() {
+        output::tell("no key of the report is proved to work; `keywheel scan --verify` proves");
+    } else if office.is_none() {
+        output::tell(FIRST);
+    }
+    Ok(if list.iter().all(Proposal::is_whole) { code::CLEAN } else { code::FINDINGS })
 }
 
 pub(super) fn apply(args: &ApplyArgs) -> Result<u8> {

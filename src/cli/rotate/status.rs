@@ -2,12 +2,14 @@
 
 use super::desk;
 use super::office::{Office, OfficeArgs};
+use super::plan::Form;
 use crate::cli::organisation::{Organisation, OrganisationArgs};
-use crate::cli::policy::{Plain, json_line};
+use crate::cli::policy::json_line;
 use crate::cli::terminal::plain;
 use crate::cli::{code, output, usage};
 use anyhow::Result;
 use clap::Args;
+use keywheel::report::{markdown_code, markdown_text};
 use keywheel::rotate::RotationId;
 use keywheel::rotate::journal::Record;
 use keywheel::rotate::machine::{Action, Ask, Kind, Rotation, next};
@@ -29,7 +31,7 @@ pub(super) struct StatusArgs {
     office: OfficeArgs,
     /// How to write the result
     #[arg(short, long, value_name = "FORMAT", default_value = "text")]
-    format: Plain,
+    format: Form,
 }
 
 #[derive(Debug, Args)]
@@ -59,7 +61,7 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8> {
     let now = office.now();
     let asks = records.iter().any(|r| matches!(next(&r.rotation, now), Action::Ask(_)));
     let text = match args.format {
-        Plain::Text => {
+        Form::Text => {
             let mut out = String::new();
             for record in &records {
                 out.push_str(&line(record, now));
@@ -75,7 +77,8 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8> {
             }
             out
         }
-        Plain::Json => {
+        Form::Markdown => markdown(&office, &records, args.lineage.is_some(), now)?,
+        Form::Json => {
             let mut list = Vec::new();
             for record in &records {
                 let mut one = object(record, now);
@@ -96,6 +99,44 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8> {
     };
     output::print(text.as_bytes())?;
     Ok(if asks { code::FINDINGS } else { code::CLEAN })
+}
+
+/// A table of rotations for a comment, and with `whole` what happened in them. Nothing in it becomes markup.
+fn markdown(office: &Office, records: &[Record], whole: bool, now: Moment) -> Result<String> {
+    if records.is_empty() {
+        return Ok("No rotation yet.\n".to_owned());
+    }
+    let mut out = String::from(
+        "| key | rotation | kind | phase | since | what comes next |\n|---|---|---|---|---|---|\n",
+    );
+    for record in records {
+        let r = &record.rotation;
+        let said = answer(office, record)?;
+        let comes = match said.trim() {
+            "" => comes(r, now),
+            said => format!("{}; {said}", comes(r, now)),
+        };
+        writeln!(
+            out,
+            "| {} | {}, generation {} | {} | {} | {} | {} |",
+            markdown_code(&r.lineage),
+            record.id.0,
+            r.generation,
+            kind(r),
+            r.phase,
+            r.since,
+            markdown_text(&comes)
+        )?;
+    }
+    if whole {
+        for record in records {
+            out.push('\n');
+            for (at, text) in history(office, record)? {
+                writeln!(out, "- {at} {}", markdown_text(&text))?;
+            }
+        }
+    }
+    Ok(out)
 }
 
 /// What the audit tells of a rotation, after its chain was checked.

@@ -18,9 +18,9 @@ pub(super) struct SubjectArgs {
     #[arg(long, value_name = "ID", required_unless_present = "report")]
     pub(super) lineage: Option<String>,
     /// A scan's report (format json) that lists the key; it is read from its place again, and checked again
-    #[arg(long, value_name = "FILE", requires = "fingerprint")]
+    #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Which finding of the report is meant
+    /// Which finding of the report is meant; `rotate plan` without it takes every key that the report says is proved to work
     #[arg(long, value_name = "FINGERPRINT", requires = "report")]
     fingerprint: Option<String>,
     /// Folder that was scanned for the report
@@ -98,6 +98,12 @@ impl SubjectArgs {
         }
     }
 
+    /// The report, if all that it says is proved to work is meant.
+    pub(super) fn whole_report(&self) -> Option<&Path> {
+        let one = self.lineage.is_some() || self.fingerprint.is_some();
+        self.report.as_deref().filter(|_| !one)
+    }
+
     /// Why the key is rotated, as far as the command line says.
     pub(super) fn kind(&self) -> Kind {
         if self.leaked { Kind::Emergency } else { Kind::Scheduled }
@@ -112,6 +118,9 @@ impl SubjectArgs {
         asker: &Asker,
     ) -> Result<Subject> {
         let kind = self.kind();
+        if self.report.is_some() && self.fingerprint.is_none() {
+            return Err(usage("say which finding of the report is meant: --fingerprint FINGERPRINT"));
+        }
         let (Some(path), Some(print)) = (&self.report, &self.fingerprint) else {
             let id = self.lineage.clone().ok_or_else(|| usage("name the key: --lineage ID"))?;
             return Ok(Subject { id, kind, value: None, active: false });

@@ -1,6 +1,7 @@
 //! A plan for people, for programs and for a job summary.
 
 use super::{Plan, Step, Way, course};
+use crate::report::escape::{markdown, markdown_code};
 use crate::rotate::machine::Kind;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -73,19 +74,21 @@ impl Plan {
     /// For a job summary or a comment.
     pub fn markdown(&self) -> String {
         let mut out = format!(
-            "### `{}`: {} rotation to generation {}\n\nProvider {}, rule `{}`. Old key: `{}`. Owners: {}.\n\n",
+            "### `{}`: {} rotation to generation {}\n\nProvider {}, rule {}. Old key: {}. Owners: {}.\n\n",
+            // A name: letters, digits and a few signs that mark nothing.
             self.lineage,
             self.kind_word(),
             self.generation(),
-            self.provider,
-            self.rule,
-            shown(&self.old().0).replace('`', "'"),
-            if self.owners.is_empty() { "nobody".to_owned() } else { self.owners.join(", ") },
+            markdown(&self.provider),
+            markdown_code(&self.rule),
+            markdown_code(&shown(&self.old().0)),
+            // Nobody is called by a comment.
+            if self.owners.is_empty() { "nobody".to_owned() } else { markdown(&self.owners.join(", ")) },
         );
         let mut part = |head: &str, lines: &[String]| {
             if !lines.is_empty() {
                 let _ = writeln!(out, "{head}:\n");
-                lines.iter().for_each(|line| out.push_str(&format!("- {}\n", flat(line))));
+                lines.iter().for_each(|line| out.push_str(&format!("- {}\n", markdown(line))));
                 out.push('\n');
             }
         };
@@ -95,7 +98,7 @@ impl Plan {
         out.push_str("| after | | step |\n|---|---|---|\n");
         for step in course(self) {
             let mark = if step.changes { "changes" } else { "" };
-            let _ = writeln!(out, "| {} | {mark} | {} |", step.after, flat(&lasting(&step)));
+            let _ = writeln!(out, "| {} | {mark} | {} |", step.after, markdown(&lasting(&step)));
         }
         let _ = writeln!(out, "\nPlan `{}`", self.hash());
         out
@@ -137,16 +140,4 @@ fn lasting(step: &Step) -> String {
 /// A provider's id: nothing in it steers a terminal.
 pub(in crate::rotate) fn shown(text: &str) -> String {
     text.chars().take(128).map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect()
-}
-
-/// One line in which nothing is a mark of Markdown.
-fn flat(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars().map(|c| if c.is_control() { ' ' } else { c }) {
-        if "\\`*_[]<>|".contains(c) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
 }
