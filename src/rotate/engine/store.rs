@@ -48,15 +48,22 @@ pub trait Store {
     /// See [`StoreError`].
     fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError>;
 
-    /// Gives the pending value to readers if the version is still `expect`.
+    /// Gives the pending value to readers if the version is still `expect`. Where a write reaches readers at once
+    /// there is nothing to give.
     ///
     /// # Errors
     /// See [`StoreError`].
-    fn promote(&self, call: Call, expect: &str) -> Result<String, StoreError>;
+    fn promote(&self, call: Call, expect: &str) -> Result<String, StoreError> {
+        let _ = (call, expect);
+        Err(StoreError::Refused("nothing is pending in this store".to_owned()))
+    }
 
-    /// Makes `value` what readers get, and drops what is pending, if the version is still `expect`.
+    /// Makes `value` what readers get, and drops what is pending, if the version is still `expect`. Where nothing
+    /// is ever pending that is a write like another.
     ///
     /// # Errors
     /// See [`StoreError`].
-    fn restore(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError>;
+    fn restore(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
+        self.write(call, value, expect)
+    }
 }

@@ -7,7 +7,7 @@
 //! wrote as well, which is told as unknown. A write of somebody else between the look and the set goes unseen: the
 //! vault keeps it as an earlier version. Ids of versions are made up by the vault and none comes back.
 
-use super::bearer::{Bearer, Granted, form, grant};
+use super::bearer::{Bearer, SignIn, form};
 use super::form::json;
 use super::openbao::quoted;
 use super::part::Part;
@@ -103,7 +103,7 @@ impl KeyVault {
 
     /// The flow of client credentials
     /// (<https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-client-creds-grant-flow>).
-    fn sign_in(&self, text: &str, call: Call) -> Result<Granted, StoreError> {
+    fn sign_in(&self, text: &str) -> Result<SignIn<'_>, StoreError> {
         let refused = |why: &str| StoreError::Refused(why.to_owned());
         let Some(Login { web, vaults }) = &self.login else {
             return Err(refused(
@@ -123,7 +123,7 @@ impl KeyVault {
              &client_secret={{{{ secret }}}}"
         );
         let body = render(&body, &values, In::Url).map_err(|e| StoreError::Refused(e.to_string()))?;
-        grant(web, &form(web, &path, body), call)
+        Ok((web, form(web, &path, body)))
     }
 
     fn ask(&self, method: &str, body: Option<&str>, call: Call) -> Result<Reply, StoreError> {
@@ -132,7 +132,7 @@ impl KeyVault {
             request.headers.push(plain("Content-Type", "application/json"));
             request.body = Some(Secret::new(body.as_bytes()));
         }
-        self.bearer.ask(&self.web, request, call, &|text: &str| self.sign_in(text, call))
+        self.bearer.ask(&self.web, request, call, &|text: &str| self.sign_in(text))
     }
 
     fn held(&self, call: Call) -> Result<Option<Held>, StoreError> {
@@ -157,30 +157,6 @@ impl KeyVault {
         match (id(&reply), value) {
             (Some(id), Some(text)) => Ok(Some(Held { id, text, kept })),
             _ => Err(StoreError::Unknown("the answer names no version or no value".to_owned())),
-        }
-    }
-
-    fn put(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        let held = self.held(call)?;
-        if held.as_ref().map_or(NONE, |held| held.id.as_str()) != expect {
-            return Err(StoreError::Conflict);
-        }
-        let text = self.part.set(held.as_ref().map(|held| &held.text), value)?;
-        let kept = held.map(|held| held.kept).unwrap_or_default();
-        let body = Zeroizing::new(format!("{{\"value\":{}{kept}}}", *quoted(&text)?));
-        let reply = self.ask("PUT", Some(&body), call)?;
-        if reply.status != 200 {
-            return Err(refusal(&reply));
-        }
-        let written = id(&reply)
-            .ok_or_else(|| StoreError::Unknown("it does not say which version it set".to_owned()))?;
-        let again =
-            self.held(call).map_err(|e| StoreError::Unknown(format!("set, and not seen again: {e}")))?;
-        match again {
-            Some(held) if held.id == written => Ok(written),
-            _ => Err(StoreError::Unknown(
-                "somebody wrote at the same moment: another version is the newest already".to_owned(),
-            )),
         }
     }
 }
@@ -247,15 +223,27 @@ impl Store for KeyVault {
     }
 
     fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
-    }
-
-    fn promote(&self, _: Call, _: &str) -> Result<String, StoreError> {
-        Err(StoreError::Refused("nothing is pending in this store".to_owned()))
-    }
-
-    fn restore(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
+        let held = self.held(call)?;
+        if held.as_ref().map_or(NONE, |held| held.id.as_str()) != expect {
+            return Err(StoreError::Conflict);
+        }
+        let text = self.part.set(held.as_ref().map(|held| &held.text), value)?;
+        let kept = held.map(|held| held.kept).unwrap_or_default();
+        let body = Zeroizing::new(format!("{{\"value\":{}{kept}}}", *quoted(&text)?));
+        let reply = self.ask("PUT", Some(&body), call)?;
+        if reply.status != 200 {
+            return Err(refusal(&reply));
+        }
+        let written = id(&reply)
+            .ok_or_else(|| StoreError::Unknown("it does not say which version it set".to_owned()))?;
+        let again =
+            self.held(call).map_err(|e| StoreError::Unknown(format!("set, and not seen again: {e}")))?;
+        match again {
+            Some(held) if held.id == written => Ok(written),
+            _ => Err(StoreError::Unknown(
+                "somebody wrote at the same moment: another version is the newest already".to_owned(),
+            )),
+        }
     }
 }
 

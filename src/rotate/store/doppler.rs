@@ -109,8 +109,25 @@ impl Doppler {
         }
         Ok(Held { version: self.version(&value), value })
     }
+}
 
-    fn put(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
+/// A JSON text; none where `null` stands.
+fn text(part: &str) -> Result<Option<Secret>, StoreError> {
+    let read: Option<Zeroizing<String>> = serde_json::from_str(part).map_err(|_| strange())?;
+    Ok(read.map(|text| Secret::new(text.as_bytes())))
+}
+
+fn strange() -> StoreError {
+    StoreError::Unknown("the answer is none of Doppler's".to_owned())
+}
+
+impl Store for Doppler {
+    fn read(&self, call: Call) -> Result<Content, StoreError> {
+        let held = self.held(call)?;
+        Ok(Content { current: Some(held.value), pending: None, version: held.version })
+    }
+
+    fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
         if value.expose().windows(2).any(|two| two == b"${") {
             let why = "the value has `${` in it, which Doppler would take for a reference";
             return Err(StoreError::Refused(why.to_owned()));
@@ -141,35 +158,6 @@ impl Doppler {
             },
             _ => Err(failed(&reply, "")),
         }
-    }
-}
-
-/// A JSON text; none where `null` stands.
-fn text(part: &str) -> Result<Option<Secret>, StoreError> {
-    let read: Option<Zeroizing<String>> = serde_json::from_str(part).map_err(|_| strange())?;
-    Ok(read.map(|text| Secret::new(text.as_bytes())))
-}
-
-fn strange() -> StoreError {
-    StoreError::Unknown("the answer is none of Doppler's".to_owned())
-}
-
-impl Store for Doppler {
-    fn read(&self, call: Call) -> Result<Content, StoreError> {
-        let held = self.held(call)?;
-        Ok(Content { current: Some(held.value), pending: None, version: held.version })
-    }
-
-    fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
-    }
-
-    fn promote(&self, _: Call, _: &str) -> Result<String, StoreError> {
-        Err(StoreError::Refused("nothing is pending in this store".to_owned()))
-    }
-
-    fn restore(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
     }
 }
 

@@ -8,7 +8,7 @@
 //! somebody wrote in between, which is told as unknown, since both writes have happened. Numbers begin again at 1
 //! when a secret is deleted and made anew, so that a version is the number and a mark of the payload.
 
-use super::bearer::{Bearer, Granted, form, grant};
+use super::bearer::{Bearer, SignIn, form};
 use super::form::json;
 use super::part::Part;
 use super::web::{Web, failed, plain, segments};
@@ -101,8 +101,8 @@ impl GcpSecrets {
         })
     }
 
-    /// Exchanges a service account's signed statement for a token.
-    fn sign_in(&self, text: &str, call: Call) -> Result<Granted, StoreError> {
+    /// A service account's signed statement is exchanged for a token.
+    fn sign_in(&self, text: &str) -> Result<SignIn<'_>, StoreError> {
         let (email, pem) = (self.bearer.part(text, "client_email")?, self.bearer.part(text, "private_key")?);
         let audience = format!("{LOGIN}/token");
         if self.bearer.part(text, "token_uri").is_ok_and(|uri| uri.expose() != audience.as_bytes()) {
@@ -115,7 +115,7 @@ impl GcpSecrets {
             .map_err(|_| StoreError::Refused("the clock shows no time that can be signed".to_owned()))?;
         google_jwt(&mut request, &GoogleKey { email: &email, pem: &pem }, &audience, SCOPE, at)
             .map_err(|e| StoreError::Refused(e.to_string()))?;
-        grant(&self.login, &request, call)
+        Ok((&self.login, request))
     }
 
     fn ask(&self, method: &str, rest: &str, body: Option<&str>, call: Call) -> Result<Reply, StoreError> {
@@ -124,7 +124,7 @@ impl GcpSecrets {
             request.headers.push(plain("Content-Type", "application/json"));
             request.body = Some(Secret::new(body.as_bytes()));
         }
-        self.bearer.ask(&self.web, request, call, &|text: &str| self.sign_in(text, call))
+        self.bearer.ask(&self.web, request, call, &|text: &str| self.sign_in(text))
     }
 
     /// The newest version; none if there is no secret or it has no version, which a write tells apart.
@@ -155,29 +155,6 @@ impl GcpSecrets {
     fn version(&self, number: u64, text: &Secret) -> String {
         let mark = self.web.doors.mark(text.expose());
         format!("{number}/{}", mark.chars().take(32).collect::<String>())
-    }
-
-    fn put(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        let held = self.held(call)?;
-        let found = held.as_ref().map_or(NONE.to_owned(), |held| self.version(held.number, &held.text));
-        if found != expect {
-            return Err(StoreError::Conflict);
-        }
-        let text = self.part.set(held.as_ref().map(|held| &held.text), value)?;
-        let coded = Zeroizing::new(Base64::encode_string(text.expose()));
-        let body = Zeroizing::new(format!("{{\"payload\":{{\"data\":\"{}\"}}}}", *coded));
-        let reply = self.ask("POST", ":addVersion", Some(&body), call)?;
-        if reply.status != 200 {
-            return Err(refusal(&reply));
-        }
-        let next = held.map_or(0, |held| held.number).saturating_add(1);
-        match number(&reply) {
-            Some(number) if number == next => Ok(self.version(number, &text)),
-            Some(number) => Err(StoreError::Unknown(format!(
-                "somebody wrote at the same moment: version {next} was expected, and {number} was added after theirs"
-            ))),
-            None => Err(StoreError::Unknown("it does not say which version it added".to_owned())),
-        }
     }
 }
 
@@ -226,15 +203,26 @@ impl Store for GcpSecrets {
     }
 
     fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
-    }
-
-    fn promote(&self, _: Call, _: &str) -> Result<String, StoreError> {
-        Err(StoreError::Refused("nothing is pending in this store".to_owned()))
-    }
-
-    fn restore(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
+        let held = self.held(call)?;
+        let found = held.as_ref().map_or(NONE.to_owned(), |held| self.version(held.number, &held.text));
+        if found != expect {
+            return Err(StoreError::Conflict);
+        }
+        let text = self.part.set(held.as_ref().map(|held| &held.text), value)?;
+        let coded = Zeroizing::new(Base64::encode_string(text.expose()));
+        let body = Zeroizing::new(format!("{{\"payload\":{{\"data\":\"{}\"}}}}", *coded));
+        let reply = self.ask("POST", ":addVersion", Some(&body), call)?;
+        if reply.status != 200 {
+            return Err(refusal(&reply));
+        }
+        let next = held.map_or(0, |held| held.number).saturating_add(1);
+        match number(&reply) {
+            Some(number) if number == next => Ok(self.version(number, &text)),
+            Some(number) => Err(StoreError::Unknown(format!(
+                "somebody wrote at the same moment: version {next} was expected, and {number} was added after theirs"
+            ))),
+            None => Err(StoreError::Unknown("it does not say which version it added".to_owned())),
+        }
     }
 }
 

@@ -147,34 +147,6 @@ impl Actions {
         }
         Err(StoreError::Refused("more than 5,000 repositories see the secret".to_owned()))
     }
-
-    fn put(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        let (said, sealer) = (self.said(call)?, self.sealer(call)?);
-        if version(said.as_ref(), &sealer) != expect {
-            return Err(StoreError::Conflict);
-        }
-        let sealed = seal(&sealer.key, value)?;
-        let mut body = format!("{{\"encrypted_value\":\"{sealed}\",\"key_id\":{}", *json::spell(&sealer.id));
-        if self.organisation {
-            // Whom it is shown to must be said again with each write.
-            let visibility = said.and_then(|s| s.visibility).ok_or_else(|| {
-                StoreError::Refused("the organisation has no such secret; make it once by hand".to_owned())
-            })?;
-            body.push_str(&format!(",\"visibility\":{}", *json::spell(&visibility)));
-            if visibility == "selected" {
-                body.push_str(&format!(",\"selected_repository_ids\":{}", self.seen_by(call)?));
-            }
-        }
-        body.push('}');
-        let reply = self.ask("PUT", &self.name, Some(&body), call)?;
-        if !matches!(reply.status, 201 | 204) {
-            return Err(refusal(&reply));
-        }
-        // Written; if its new version cannot be had, the next read finds it.
-        let unsure = |_| StoreError::Unknown("it was written, and its new version is not known".to_owned());
-        let said = self.said(call).map_err(unsure)?;
-        Ok(version(said.as_ref(), &sealer))
-    }
 }
 
 #[derive(Deserialize)]
@@ -250,15 +222,31 @@ impl Store for Actions {
     }
 
     fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
-    }
-
-    fn promote(&self, _: Call, _: &str) -> Result<String, StoreError> {
-        Err(StoreError::Refused("nothing is pending in this store".to_owned()))
-    }
-
-    fn restore(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
+        let (said, sealer) = (self.said(call)?, self.sealer(call)?);
+        if version(said.as_ref(), &sealer) != expect {
+            return Err(StoreError::Conflict);
+        }
+        let sealed = seal(&sealer.key, value)?;
+        let mut body = format!("{{\"encrypted_value\":\"{sealed}\",\"key_id\":{}", *json::spell(&sealer.id));
+        if self.organisation {
+            // Whom it is shown to must be said again with each write.
+            let visibility = said.and_then(|s| s.visibility).ok_or_else(|| {
+                StoreError::Refused("the organisation has no such secret; make it once by hand".to_owned())
+            })?;
+            body.push_str(&format!(",\"visibility\":{}", *json::spell(&visibility)));
+            if visibility == "selected" {
+                body.push_str(&format!(",\"selected_repository_ids\":{}", self.seen_by(call)?));
+            }
+        }
+        body.push('}');
+        let reply = self.ask("PUT", &self.name, Some(&body), call)?;
+        if !matches!(reply.status, 201 | 204) {
+            return Err(refusal(&reply));
+        }
+        // Written; if its new version cannot be had, the next read finds it.
+        let unsure = |_| StoreError::Unknown("it was written, and its new version is not known".to_owned());
+        let said = self.said(call).map_err(unsure)?;
+        Ok(version(said.as_ref(), &sealer))
     }
 }
 

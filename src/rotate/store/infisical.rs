@@ -209,32 +209,6 @@ impl Infisical {
         let count = json::number(&reply.body, &["secret", "version"]).ok_or_else(strange)?;
         Ok(Held { value, id, count })
     }
-
-    fn put(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        let blank = |b: Option<&u8>| b.is_none_or(u8::is_ascii_whitespace);
-        if refers(value) || blank(value.expose().first()) || blank(value.expose().last()) {
-            let why = "the value has `${` in it or blanks around it, which Infisical would not keep as it is";
-            return Err(StoreError::Refused(why.to_owned()));
-        }
-        let before = self.held(call)?;
-        if before.version() != expect {
-            return Err(StoreError::Conflict);
-        }
-        let reply = self.ask(Some(value), call)?;
-        if reply.status != 200 {
-            return Err(failed(&reply, ""));
-        }
-        if json::part(&reply.body, &["approval"]).ok().flatten().is_some() {
-            let why = "a policy made a request for approval of it; close that, and let the identity bypass the policy";
-            return Err(StoreError::Refused(why.to_owned()));
-        }
-        let unsure = |why: &str| StoreError::Unknown(format!("it was written, and {why}"));
-        let after = self.held(call).map_err(|_| unsure("its new version is not known"))?;
-        if after.id != before.id || after.count != before.count + 1 || after.value != *value {
-            return Err(unsure("somebody else wrote at the same time: look at its earlier versions"));
-        }
-        Ok(after.version())
-    }
 }
 
 /// Whether a value names other secrets (`${…}`), whose values Infisical gives in its place.
@@ -259,15 +233,29 @@ impl Store for Infisical {
     }
 
     fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
-    }
-
-    fn promote(&self, _: Call, _: &str) -> Result<String, StoreError> {
-        Err(StoreError::Refused("nothing is pending in this store".to_owned()))
-    }
-
-    fn restore(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
+        let blank = |b: Option<&u8>| b.is_none_or(u8::is_ascii_whitespace);
+        if refers(value) || blank(value.expose().first()) || blank(value.expose().last()) {
+            let why = "the value has `${` in it or blanks around it, which Infisical would not keep as it is";
+            return Err(StoreError::Refused(why.to_owned()));
+        }
+        let before = self.held(call)?;
+        if before.version() != expect {
+            return Err(StoreError::Conflict);
+        }
+        let reply = self.ask(Some(value), call)?;
+        if reply.status != 200 {
+            return Err(failed(&reply, ""));
+        }
+        if json::part(&reply.body, &["approval"]).ok().flatten().is_some() {
+            let why = "a policy made a request for approval of it; close that, and let the identity bypass the policy";
+            return Err(StoreError::Refused(why.to_owned()));
+        }
+        let unsure = |why: &str| StoreError::Unknown(format!("it was written, and {why}"));
+        let after = self.held(call).map_err(|_| unsure("its new version is not known"))?;
+        if after.id != before.id || after.count != before.count + 1 || after.value != *value {
+            return Err(unsure("somebody else wrote at the same time: look at its earlier versions"));
+        }
+        Ok(after.version())
     }
 }
 

@@ -209,8 +209,15 @@ impl KubeSecret {
     ) -> Result<Self, OpenError> {
         Ok(KubeSecret { cluster: Cluster::new(spec, place, doors)?, rollout: place.rollout.clone() })
     }
+}
 
-    fn put(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
+impl Store for KubeSecret {
+    fn read(&self, call: Call) -> Result<Content, StoreError> {
+        let (current, version) = self.cluster.held(call)?;
+        Ok(Content { current, pending: None, version })
+    }
+
+    fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
         let coded = Zeroizing::new(Base64::encode_string(value.expose()));
         let body = Zeroizing::new(format!(
             "{{\"metadata\":{{\"resourceVersion\":{}}},\"data\":{{{}:\"{}\"}}}}",
@@ -229,25 +236,6 @@ impl KubeSecret {
             self.cluster.settle(deployment, &mark, call).ok();
         }
         Ok(version)
-    }
-}
-
-impl Store for KubeSecret {
-    fn read(&self, call: Call) -> Result<Content, StoreError> {
-        let (current, version) = self.cluster.held(call)?;
-        Ok(Content { current, pending: None, version })
-    }
-
-    fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
-    }
-
-    fn promote(&self, _: Call, _: &str) -> Result<String, StoreError> {
-        Err(StoreError::Refused("nothing is pending in this store".to_owned()))
-    }
-
-    fn restore(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
     }
 }
 

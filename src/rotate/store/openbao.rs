@@ -191,26 +191,6 @@ impl Openbao {
             _ => failed(reply, ""),
         }
     }
-
-    fn put(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        let held = self.held(call)?;
-        if held.version.to_string() != expect {
-            return Err(StoreError::Conflict);
-        }
-        let spelled = quoted(value)?;
-        let fields = match &held.fields {
-            Some(fields) => member(fields, &self.field, &spelled)?,
-            None => Zeroizing::new(format!("{{{}:{}}}", *json::spell(&self.field), *spelled)),
-        };
-        let body =
-            Zeroizing::new(format!("{{\"options\":{{\"cas\":{}}},\"data\":{}}}", held.version, *fields));
-        let reply = self.ask("POST", Some(&body), call)?;
-        match (reply.status, json::number(&reply.body, &["data", "version"])) {
-            (200, Some(version)) => Ok(version.to_string()),
-            (200..=299, _) => Err(StoreError::Unknown("it does not say which version it wrote".to_owned())),
-            _ => Err(self.failed(&reply)),
-        }
-    }
 }
 
 /// `{"errors":[]}`, which the engine answers where nothing is; a mount that is not there gives a sentence.
@@ -257,15 +237,23 @@ impl Store for Openbao {
     }
 
     fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
-    }
-
-    fn promote(&self, _: Call, _: &str) -> Result<String, StoreError> {
-        Err(StoreError::Refused("nothing is pending in this store".to_owned()))
-    }
-
-    fn restore(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
+        let held = self.held(call)?;
+        if held.version.to_string() != expect {
+            return Err(StoreError::Conflict);
+        }
+        let spelled = quoted(value)?;
+        let fields = match &held.fields {
+            Some(fields) => member(fields, &self.field, &spelled)?,
+            None => Zeroizing::new(format!("{{{}:{}}}", *json::spell(&self.field), *spelled)),
+        };
+        let body =
+            Zeroizing::new(format!("{{\"options\":{{\"cas\":{}}},\"data\":{}}}", held.version, *fields));
+        let reply = self.ask("POST", Some(&body), call)?;
+        match (reply.status, json::number(&reply.body, &["data", "version"])) {
+            (200, Some(version)) => Ok(version.to_string()),
+            (200..=299, _) => Err(StoreError::Unknown("it does not say which version it wrote".to_owned())),
+            _ => Err(self.failed(&reply)),
+        }
     }
 }
 

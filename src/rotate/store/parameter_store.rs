@@ -138,8 +138,26 @@ impl ParameterStore {
         }
         Err(StoreError::Refused("it gives empty pages without an end".to_owned()))
     }
+}
 
-    fn put(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
+/// The version where there is no parameter.
+const NONE: &str = "-";
+
+fn number(body: &str, steps: &[&str]) -> Option<u64> {
+    json::part(body, steps).ok().flatten()?.parse().ok()
+}
+
+impl Store for ParameterStore {
+    fn read(&self, call: Call) -> Result<Content, StoreError> {
+        let Some(held) = self.held(call)? else {
+            return Ok(Content { version: NONE.to_owned(), ..Content::default() });
+        };
+        let version = self.version(held.number, &held.text);
+        let current = self.part.get(&held.text)?;
+        Ok(Content { current, pending: None, version })
+    }
+
+    fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
         let Some(held) = self.held(call)? else {
             if expect != NONE {
                 return Err(StoreError::Conflict);
@@ -170,36 +188,6 @@ impl ParameterStore {
             ))),
             None => Err(StoreError::Unknown("it does not say which version it wrote".to_owned())),
         }
-    }
-}
-
-/// The version where there is no parameter.
-const NONE: &str = "-";
-
-fn number(body: &str, steps: &[&str]) -> Option<u64> {
-    json::part(body, steps).ok().flatten()?.parse().ok()
-}
-
-impl Store for ParameterStore {
-    fn read(&self, call: Call) -> Result<Content, StoreError> {
-        let Some(held) = self.held(call)? else {
-            return Ok(Content { version: NONE.to_owned(), ..Content::default() });
-        };
-        let version = self.version(held.number, &held.text);
-        let current = self.part.get(&held.text)?;
-        Ok(Content { current, pending: None, version })
-    }
-
-    fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
-    }
-
-    fn promote(&self, _: Call, _: &str) -> Result<String, StoreError> {
-        Err(StoreError::Refused("nothing is pending in this store".to_owned()))
-    }
-
-    fn restore(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
     }
 }
 

@@ -29,12 +29,10 @@ impl Pass {
         call: Call,
         login: impl FnOnce() -> Result<Login, StoreError>,
     ) -> Result<(Secret, bool), StoreError> {
-        let now = web.doors.now();
-        let mut pass = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((token, _)) = pass.as_ref().filter(|(_, until)| now < *until) {
-            return Ok((token.clone(), true));
+        if let Some(token) = self.kept(web) {
+            return Ok((token, true));
         }
-        let login = login()?;
+        let (now, login) = (web.doors.now(), login()?);
         // A login changes nothing in the store: whatever comes of it, the step may be tried again.
         let reply = web.send(&login.request, call).map_err(|e| match e {
             StoreError::Unknown(why) => StoreError::Retry(format!("the login has no answer: {why}")),
@@ -52,8 +50,15 @@ impl Pass {
         let lasts = json::number(&reply.body, login.lasts).unwrap_or(0);
         // Given up a little early, so that it does not end during a call. One that ends at once is not kept.
         let until = now + Span::seconds(lasts.min(3600).saturating_sub(30));
-        *pass = Some((token.clone(), until));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((token.clone(), until));
         Ok((token, false))
+    }
+
+    /// The token of an earlier login, while it is good.
+    pub(super) fn kept(&self, web: &Web) -> Option<Secret> {
+        let pass = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = web.doors.now();
+        pass.as_ref().filter(|(_, until)| now < *until).map(|(token, _)| token.clone())
     }
 
     /// Forgets a token that is refused: the next call signs in anew.

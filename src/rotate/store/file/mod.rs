@@ -41,28 +41,6 @@ impl FileStore {
         let nanos = modified.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
         format!("{}-{nanos:x}", self.doors.mark(text.as_bytes()))
     }
-
-    /// Reads, compares and writes under the folder's lock.
-    fn put(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        match self.doors.tracked(&self.path) {
-            Ok(false) => {}
-            Ok(true) => {
-                let why = "git tracks the file, and a key would go into the history; take it out of the repository first";
-                return Err(StoreError::Refused(why.to_owned()));
-            }
-            Err(why) => {
-                return Err(StoreError::Refused(format!("whether git tracks the file is not known: {why}")));
-            }
-        }
-        let folder = Folder::lock(&self.path, call.deadline)?;
-        let old = folder.open()?.ok_or_else(|| StoreError::Refused("the file is not there".to_owned()))?;
-        if self.version(&old.text, old.modified) != expect {
-            return Err(StoreError::Conflict);
-        }
-        let new = self.form.set(&old.text, &self.field, value).map_err(unclear)?;
-        let modified = folder.replace(&old, &new, self.step)?;
-        Ok(self.version(&new, modified))
-    }
 }
 
 fn unclear(e: FormError) -> StoreError {
@@ -83,15 +61,25 @@ impl Store for FileStore {
     }
 
     fn write(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
-    }
-
-    fn promote(&self, _: Call, _: &str) -> Result<String, StoreError> {
-        Err(StoreError::Refused("a file has nothing pending".to_owned()))
-    }
-
-    fn restore(&self, call: Call, value: &Secret, expect: &str) -> Result<String, StoreError> {
-        self.put(call, value, expect)
+        // Reads, compares and writes under the folder's lock.
+        match self.doors.tracked(&self.path) {
+            Ok(false) => {}
+            Ok(true) => {
+                let why = "git tracks the file, and a key would go into the history; take it out of the repository first";
+                return Err(StoreError::Refused(why.to_owned()));
+            }
+            Err(why) => {
+                return Err(StoreError::Refused(format!("whether git tracks the file is not known: {why}")));
+            }
+        }
+        let folder = Folder::lock(&self.path, call.deadline)?;
+        let old = folder.open()?.ok_or_else(|| StoreError::Refused("the file is not there".to_owned()))?;
+        if self.version(&old.text, old.modified) != expect {
+            return Err(StoreError::Conflict);
+        }
+        let new = self.form.set(&old.text, &self.field, value).map_err(unclear)?;
+        let modified = folder.replace(&old, &new, self.step)?;
+        Ok(self.version(&new, modified))
     }
 }
 
