@@ -1,10 +1,17 @@
-"""A double of GitHub's interface for secrets: libsodium holds the key and opens what comes. Prints its port."""
+"""A double of GitHub's interface for secrets: libsodium holds the key and opens what comes. Prints its port. Where
+KEYWHEEL_OPENAPI is set, Prism there says of each request whether it fits GitHub's description."""
 
 import base64
 import json
+import os
+import pathlib
+import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 from nacl.public import PrivateKey, SealedBox
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "openapi"))
+from run import faults  # noqa: E402
 
 KEY = PrivateKey.generate()
 changes = {}
@@ -21,10 +28,20 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def fits(self, body=None):
+        base = os.environ.get("KEYWHEEL_OPENAPI")
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "content-length")}
+        found = base and faults(base, self.command, self.path.removeprefix("/api/v3"), headers, body)
+        if found:
+            self.answer(422, json.dumps(found).encode())
+        return not found
+
     def do_GET(self):
         path = self.path.removeprefix("/api/v3").split("?")[0]
         if path == "/opened":
             return self.answer(200, opened)
+        if not self.fits():
+            return
         if path.endswith("/public-key"):
             key = base64.b64encode(bytes(KEY.public_key)).decode()
             return self.answer(200, json.dumps({"key_id": "568250167242549743", "key": key}).encode())
@@ -39,7 +56,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_PUT(self):
         global opened
         path = self.path.removeprefix("/api/v3")
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        text = self.rfile.read(int(self.headers["Content-Length"]))
+        if not self.fits(text):
+            return
+        body = json.loads(text)
         wanted = {"encrypted_value", "key_id"}
         if path.startswith("/orgs/"):
             wanted |= {"visibility", "selected_repository_ids"}
