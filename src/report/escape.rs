@@ -63,8 +63,8 @@ pub(super) fn csv(text: &str) -> String {
     format!("\"{}{}\"", if formula { "'" } else { "" }, text.replace('"', "\"\""))
 }
 
-/// XML text or a quoted attribute's value. What XML 1.0 forbids is spelled out by [`plain`].
-pub(super) fn xml(text: &str) -> String {
+/// Text of XML or HTML, or a quoted attribute's value. What XML 1.0 forbids is spelled out by [`plain`].
+pub(crate) fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in plain(text).chars() {
         match c {

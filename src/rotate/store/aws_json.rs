@@ -1,7 +1,7 @@
 //! What the stores of AWS have in common: a JSON interface whose requests are signed, and what its errors prove.
 
 use super::form::json;
-use super::web::{Web, failed, plain};
+use super::web::{Web, plain, refused};
 use super::{Doors, OpenError};
 use crate::call::{AwsKey, Prepared, Reply, aws_sigv4};
 use crate::model::Secret;
@@ -145,17 +145,13 @@ impl AwsJson {
     /// What an answer means that is no success.
     pub(super) fn refusal(&self, reply: &Reply) -> StoreError {
         let name = self.error(reply);
-        let why = format!("it answers {} {name}", reply.status);
-        match name {
-            "" => match failed(reply, " without an error that is known") {
-                // What has no name proves nothing: something between us and AWS may have said it.
-                StoreError::Refused(why) => StoreError::Unknown(why),
-                e => e,
-            },
-            name if name == self.service.conflict => StoreError::Conflict,
-            name if BUSY.contains(&name) || self.service.busy.contains(&name) => StoreError::Retry(why),
-            _ if reply.status >= 500 => StoreError::Unknown(why),
-            _ => StoreError::Refused(why),
+        // AWS asks to come back with errors of the server as well.
+        if BUSY.contains(&name) || self.service.busy.contains(&name) {
+            return StoreError::Retry(format!("it answers {} {name}", reply.status));
+        }
+        match name == self.service.conflict {
+            true => StoreError::Conflict,
+            false => refused(reply, name, "", ""),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::bearer::{Bearer, SignIn, form};
 use super::form::json;
 use super::openbao::quoted;
 use super::part::Part;
-use super::web::{Web, failed, plain, segments};
+use super::web::{Web, plain, refused, segments};
 use super::{Doors, OpenError, Place};
 use crate::call::{Place as In, Reply, Values, render};
 use crate::model::Secret;
@@ -198,19 +198,7 @@ fn error(reply: &Reply) -> &'static str {
 }
 
 fn refusal(reply: &Reply) -> StoreError {
-    let name = error(reply);
-    let why = format!("it answers {} {name}", reply.status);
-    match name {
-        "" => match failed(reply, " without an error that is known") {
-            // What has no name proves nothing: something between us and Azure may have said it.
-            StoreError::Refused(why) => StoreError::Unknown(why),
-            e => e,
-        },
-        _ if reply.status >= 500 => StoreError::Unknown(why),
-        "Conflict" => StoreError::Conflict,
-        "Throttled" => StoreError::Retry(why),
-        _ => StoreError::Refused(why),
-    }
+    refused(reply, error(reply), "Conflict", "Throttled")
 }
 
 impl Store for KeyVault {

@@ -11,7 +11,7 @@
 use super::bearer::{Bearer, SignIn, form};
 use super::form::json;
 use super::part::Part;
-use super::web::{Web, failed, plain, segments};
+use super::web::{Web, plain, refused, segments};
 use super::{Doors, OpenError, Place};
 use crate::call::{GoogleKey, Reply, google_jwt};
 use crate::model::Secret;
@@ -177,19 +177,7 @@ fn error(reply: &Reply) -> &'static str {
 }
 
 fn refusal(reply: &Reply) -> StoreError {
-    let name = error(reply);
-    let why = format!("it answers {} {name}", reply.status);
-    match name {
-        "" => match failed(reply, " without an error that is known") {
-            // What has no name proves nothing: something between us and Google may have said it.
-            StoreError::Refused(why) => StoreError::Unknown(why),
-            e => e,
-        },
-        _ if reply.status >= 500 => StoreError::Unknown(why),
-        "ABORTED" => StoreError::Conflict,
-        "RESOURCE_EXHAUSTED" => StoreError::Retry(why),
-        _ => StoreError::Refused(why),
-    }
+    refused(reply, error(reply), "ABORTED", "RESOURCE_EXHAUSTED")
 }
 
 impl Store for GcpSecrets {

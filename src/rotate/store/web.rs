@@ -135,6 +135,22 @@ pub(super) fn query(pairs: &[(&str, &str)]) -> Option<String> {
     Some(out)
 }
 
+/// What an answer means by the name of its error, which is empty if it is none that the store knows. What has no such
+/// name proves nothing: something between us and the store may have said it.
+pub(super) fn refused(reply: &Reply, name: &str, conflict: &str, busy: &str) -> StoreError {
+    let why = format!("it answers {} {name}", reply.status);
+    match name {
+        "" => match failed(reply, " without an error that is known") {
+            StoreError::Refused(why) => StoreError::Unknown(why),
+            e => e,
+        },
+        _ if reply.status >= 500 => StoreError::Unknown(why),
+        name if name == conflict => StoreError::Conflict,
+        name if name == busy => StoreError::Retry(why),
+        _ => StoreError::Refused(why),
+    }
+}
+
 /// What an answer means that is none of those that the store knows: whether it is certain that nothing changed.
 pub(super) fn failed(reply: &Reply, known: &str) -> StoreError {
     let why = format!("it answers {}{known}", reply.status);

@@ -2,6 +2,7 @@
 
 use super::table::{By, Owners, Table, table};
 use super::{Numbers, Store, StoreError, time};
+use crate::report::escape::xml as escape;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -232,21 +233,6 @@ fn overlap_table(overlaps: &[Overlap], to: i64, out: &mut String) {
         );
     }
     *out += "</table>\n";
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&#39;",
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 fn thousands(n: i64) -> String {

@@ -90,10 +90,21 @@ const NOW: i64 = 1_767_225_600 + 30 * DAY + 1_234;
 const BEGIN: i64 = 1_767_225_600;
 
 fn pull(store: &Store, double: &Double, now: i64) -> Result<Pulled, PullError> {
-    let Metered { provider, meter } = embedded("openai-completions");
+    pull_of(store, double, "openai-completions", &[("admin", "made-up")], (BEGIN, now))
+}
+
+/// Pulls a meter's use of that time with these values.
+fn pull_of(
+    store: &Store,
+    transport: &dyn Transport,
+    id: &str,
+    given: &[(&str, &str)],
+    (since, now): (i64, i64),
+) -> Result<Pulled, PullError> {
+    let Metered { provider, meter } = embedded(id);
     let hosts = Hosts::default();
     let caller = Caller {
-        transport: double,
+        transport,
         hosts: &hosts,
         origin: Origin { provider: &provider.id, hosts: &provider.hosts, file: None },
         clock: &SystemClock,
@@ -101,7 +112,9 @@ fn pull(store: &Store, double: &Double, now: i64) -> Result<Pulled, PullError> {
         until: SystemClock.now() + Duration::from_secs(60),
     };
     let mut values = Values::new();
-    values.set("admin", Secret::new(b"made-up"));
+    for (name, value) in given {
+        values.set(name, Secret::new(value.as_bytes()));
+    }
     Pull {
         store,
         caller: &caller,
@@ -109,7 +122,7 @@ fn pull(store: &Store, double: &Double, now: i64) -> Result<Pulled, PullError> {
         provider: &provider.id,
         account: "main",
         values: &values,
-        since: BEGIN,
+        since,
         now,
         screen: &|_| None,
     }
@@ -373,30 +386,8 @@ impl Transport for Router {
 fn a_list_of_keys_is_gone_through_whole() {
     let folder = Folder::new();
     let store = Store::open(&folder.0.join("u")).unwrap();
-    let Metered { provider, meter } = embedded("openrouter-activity");
-    let hosts = Hosts::default();
-    let caller = Caller {
-        transport: &Router,
-        hosts: &hosts,
-        origin: Origin { provider: &provider.id, hosts: &provider.hosts, file: None },
-        clock: &SystemClock,
-        each: Duration::from_secs(5),
-        until: SystemClock.now() + Duration::from_secs(60),
-    };
-    let mut values = Values::new();
-    values.set("admin", Secret::new(b"made-up"));
-    let pull = Pull {
-        store: &store,
-        caller: &caller,
-        meter: &meter,
-        provider: &provider.id,
-        account: "main",
-        values: &values,
-        since: NOW - 3 * DAY,
-        now: NOW,
-        screen: &|_| None,
-    };
-    let done = pull.run().unwrap();
+    let done = pull_of(&store, &Router, "openrouter-activity", &[("admin", "made-up")], (NOW - 3 * DAY, NOW))
+        .unwrap();
     // The day before is not whole yet half an hour after midnight.
     assert_eq!((done.stretches, done.rows), (2, 12), "two days, three keys, two rows each");
     let names = store.names().unwrap();
@@ -438,31 +429,14 @@ fn pages_that_are_counted_are_read_to_the_end() {
     for (first, expected) in [(0, Ok(1500)), (1, Err("row 1001 was there before"))] {
         let folder = Folder::new();
         let store = Store::open(&folder.0.join("u")).unwrap();
-        let Metered { provider, meter } = embedded("deepgram-requests");
-        let hosts = Hosts::default();
-        let caller = Caller {
-            transport: &Requests(first),
-            hosts: &hosts,
-            origin: Origin { provider: &provider.id, hosts: &provider.hosts, file: None },
-            clock: &SystemClock,
-            each: Duration::from_secs(5),
-            until: SystemClock.now() + Duration::from_secs(60),
-        };
-        let mut values = Values::new();
-        values.set("admin", Secret::new(b"made-up"));
-        values.set("project_id", Secret::new(b"p1"));
-        let pull = Pull {
-            store: &store,
-            caller: &caller,
-            meter: &meter,
-            provider: &provider.id,
-            account: "main",
-            values: &values,
-            since: NOW,
-            now: NOW,
-            screen: &|_| None,
-        };
-        match (pull.run(), expected) {
+        let done = pull_of(
+            &store,
+            &Requests(first),
+            "deepgram-requests",
+            &[("admin", "made-up"), ("project_id", "p1")],
+            (NOW, NOW),
+        );
+        match (done, expected) {
             (Ok(done), Ok(rows)) => {
                 assert_eq!(done.rows, rows);
                 let mut cost = 0;
@@ -507,31 +481,8 @@ impl Transport for Trail {
 fn pages_that_are_named_in_the_body_are_asked_for_there_and_signed() {
     let folder = Folder::new();
     let store = Store::open(&folder.0.join("u")).unwrap();
-    let Metered { provider, meter } = embedded("aws-cloudtrail");
-    let hosts = Hosts::default();
-    let caller = Caller {
-        transport: &Trail,
-        hosts: &hosts,
-        origin: Origin { provider: &provider.id, hosts: &provider.hosts, file: None },
-        clock: &SystemClock,
-        each: Duration::from_secs(5),
-        until: SystemClock.now() + Duration::from_secs(60),
-    };
-    let mut values = Values::new();
-    values.set("admin_key_id", Secret::new(b"id-of-admin"));
-    values.set("admin_secret", Secret::new(b"made-up"));
-    let pull = Pull {
-        store: &store,
-        caller: &caller,
-        meter: &meter,
-        provider: &provider.id,
-        account: "main",
-        values: &values,
-        since: NOW - 3 * HOUR,
-        now: NOW,
-        screen: &|_| None,
-    };
-    let done = pull.run().unwrap();
+    let given = [("admin_key_id", "id-of-admin"), ("admin_secret", "made-up")];
+    let done = pull_of(&store, &Trail, "aws-cloudtrail", &given, (NOW - 3 * HOUR, NOW)).unwrap();
     assert_eq!((done.stretches, done.rows), (3, 6));
     assert_eq!(hours(&store).iter().map(|(_, n)| n).sum::<i64>(), 6);
 }

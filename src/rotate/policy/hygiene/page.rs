@@ -2,7 +2,7 @@
 
 use super::words::{count, rough, spots};
 use super::{Hygiene, InUse, Standing, TeamLine};
-use crate::report::escape::plain;
+use crate::report::escape::xml as escape;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::fmt::Write;
@@ -184,19 +184,4 @@ fn drawing(weeks: &[f64]) -> String {
 
 fn code(text: &str) -> String {
     format!("<code>{}</code>", escape(text))
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in plain(text).chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&#39;",
-            c => out.push(c),
-        }
-    }
-    out
 }
