@@ -3,14 +3,12 @@
 use super::context;
 use super::decode::{self, Trigger, View};
 use super::pattern::{Caches, Patterns};
-use super::prefilter::{Prefilter, Visit, drawn_near};
+use super::prefilter::{Needles, Prefilter, Visit, drawn_near};
 use crate::rule::analyse::Gate;
 use crate::rule::{Kind, RuleSet};
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A match of a pattern with its context words in place, before any filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +26,7 @@ pub struct Raw {
 pub(crate) struct Gatherer {
     prefilter: Prefilter,
     pub(crate) patterns: Patterns,
-    needles: OnceLock<Needles>,
+    words: OnceLock<Words>,
     shortest: usize,
     /// How far before and after a run a word of some kind may stand.
     reach: (usize, usize),
@@ -42,15 +40,10 @@ pub(crate) struct Gatherer {
 
 /// The words of the rules that are gated by a run.
 #[derive(Debug)]
-struct Needles {
-    automaton: AhoCorasick,
-    texts: Vec<Vec<u8>>,
-    /// Twice as fast and slower to build than all of a small scan takes: made once so many bytes
-    /// were searched that it pays.
-    table: OnceLock<AhoCorasick>,
-    searched: AtomicUsize,
+struct Words {
+    needles: Needles,
+    /// The kinds of each.
     kinds: Vec<Vec<u32>>,
-    longest: usize,
 }
 
 /// A thread's working memory.
@@ -95,7 +88,7 @@ impl Gatherer {
             wordless: (0..kinds.len()).filter(|&i| bare(&kinds[i])).collect(),
             prefilter: Prefilter::new(kinds),
             patterns: Patterns::new(kinds),
-            needles: OnceLock::new(),
+            words: OnceLock::new(),
             shortest: runs.min().unwrap_or(usize::MAX),
             partnered,
             far,
@@ -143,8 +136,8 @@ impl Gatherer {
         (raws, views)
     }
 
-    fn needles(&self, kinds: &[Kind]) -> &Needles {
-        self.needles.get_or_init(|| {
+    fn words(&self, kinds: &[Kind]) -> &Words {
+        self.words.get_or_init(|| {
             let mut words: Vec<(&[u8], u32)> = Vec::new();
             for (i, kind) in kinds.iter().enumerate() {
                 if let Gate::Value { needles, .. } | Gate::Opaque { needles, .. } = &kind.analysis.gate {
@@ -161,40 +154,9 @@ impl Gatherer {
                 }
                 kinds.last_mut().expect("because one was just pushed").push(kind);
             }
-            let automaton = automaton(&texts, None);
-            Needles {
-                automaton,
-                kinds,
-                longest: texts.iter().map(|t| t.len()).max().unwrap_or(0),
-                texts: texts.iter().map(|t| t.to_vec()).collect(),
-                table: OnceLock::new(),
-                searched: AtomicUsize::new(0),
-            }
+            Words { needles: Needles::new(&texts), kinds }
         })
     }
-}
-
-/// Bytes after which the faster automaton is built.
-const TABLE_PAYS: usize = 8 << 20;
-
-impl Needles {
-    fn automaton(&self, about_to_search: usize) -> &AhoCorasick {
-        if self.searched.fetch_add(about_to_search, Ordering::Relaxed) < TABLE_PAYS {
-            return &self.automaton;
-        }
-        self.table.get_or_init(|| {
-            automaton(&self.texts.iter().map(Vec::as_slice).collect::<Vec<_>>(), Some(AhoCorasickKind::DFA))
-        })
-    }
-}
-
-fn automaton(texts: &[&[u8]], kind: Option<AhoCorasickKind>) -> AhoCorasick {
-    AhoCorasick::builder()
-        .match_kind(MatchKind::Standard)
-        .kind(kind)
-        .ascii_case_insensitive(true)
-        .build(texts)
-        .expect("because the needles are few and short")
 }
 
 /// Of overlapping matches of one rule the longest secret stays; of equals the first.
@@ -251,7 +213,7 @@ impl Collect<'_> {
     /// Calls `f` once for each kind of which a word stands within reach of a run. Runs come nearly in
     /// order, and each byte is searched for words at most once.
     fn near_words(&mut self, run: Range<usize>, f: impl Fn(&mut Self, usize)) {
-        let needles = self.all.needles(self.kinds);
+        let words = self.all.words(self.kinds);
         let region =
             run.start.saturating_sub(self.all.reach.0)..self.hay.len().min(run.end + self.all.reach.1);
         // Calls of one block may come out of order.
@@ -262,12 +224,12 @@ impl Collect<'_> {
             known.hits.clear();
         }
         if to > known.range.end {
-            let start = known.range.end.saturating_sub(needles.longest).max(known.range.start);
-            for hit in needles.automaton(to - start).find_overlapping_iter(&self.hay[start..to]) {
-                if start + hit.end() > known.range.end {
-                    known.hits.push_back((start + hit.start()..start + hit.end(), hit.pattern().as_usize()));
+            let start = known.range.end.saturating_sub(words.needles.longest()).max(known.range.start);
+            words.needles.find(self.hay, start..to, |at, word| {
+                if at.end > known.range.end {
+                    known.hits.push_back((at, word));
                 }
-            }
+            });
             known.range.end = to;
         }
         while known.hits.front().is_some_and(|(h, _)| h.start + 64 < from) {
@@ -277,11 +239,11 @@ impl Collect<'_> {
             return;
         }
         let near = known.hits.iter().filter(|(h, _)| h.start >= region.start && h.end <= region.end);
-        let patterns: Vec<usize> = near.map(|(_, pattern)| *pattern).collect();
+        let near: Vec<usize> = near.map(|(_, word)| *word).collect();
         self.scratch.stamps.resize(self.kinds.len(), 0);
         self.scratch.stamp += 1;
-        for pattern in patterns {
-            for &kind in &needles.kinds[pattern] {
+        for word in near {
+            for &kind in &words.kinds[word] {
                 let kind = kind as usize;
                 if std::mem::replace(&mut self.scratch.stamps[kind], self.scratch.stamp) != self.scratch.stamp
                 {

@@ -1,5 +1,8 @@
 //! Sets of literals that are looked up by three of their bytes.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 /// Bytes of a window.
 pub(super) const WIDTH: usize = 4;
 
@@ -154,22 +157,20 @@ static ROWS: [[[u32; 256]; 2]; 16] = {
 #[derive(Clone, Debug)]
 pub(super) struct Heads {
     /// Of literals of three bytes.
-    three: Box<[u64]>,
+    three: Box<Bits>,
     /// Of longer ones.
-    four: Box<[u64]>,
+    four: Box<Bits>,
 }
 
 impl Heads {
     /// The heads of literals of at least three bytes.
     pub(super) fn new<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let empty = || vec![0u64; 1 << 10].into_boxed_slice();
-        let mut heads = Heads { three: empty(), four: empty() };
+        let mut heads = Heads { three: no_heads(), four: no_heads() };
         for text in texts {
-            let (set, h) = match text.get(3) {
-                Some(&b) => (&mut heads.four, head(key(text) | u32::from(b) << 24)),
-                None => (&mut heads.three, head(key(text) << 8)),
-            };
-            set[h >> 6] |= 1 << (h & 63);
+            match text.get(3) {
+                Some(&b) => put(&mut heads.four, head(key(text) | u32::from(b) << 24 | FOLD)),
+                None => put(&mut heads.three, head(key(text) << 8 | FOLD)),
+            }
         }
         heads
     }
@@ -177,22 +178,44 @@ impl Heads {
     /// Whether a literal may stand at `at`.
     #[inline(always)]
     pub(super) fn may(&self, hay: &[u8], at: usize) -> bool {
-        let four = match hay.get(at..at + 4) {
-            Some(b) => u32::from_le_bytes([b[0], b[1], b[2], b[3]]),
-            None => hay[at..].iter().rev().fold(0, |four, &b| four << 8 | u32::from(b)),
+        let rest = hay.get(at..).unwrap_or_default();
+        let four = match rest.first_chunk() {
+            Some(four) => u32::from_le_bytes(*four),
+            None => rest.iter().rev().fold(0, |four, &b| four << 8 | u32::from(b)),
         };
-        let has = |set: &[u64], h: usize| set[h >> 6] >> (h & 63) & 1 == 1;
-        has(&self.four, head(four)) | has(&self.three, head(four << 8))
+        has(&self.four, head(four | FOLD)) | has(&self.three, head(four << 8 | FOLD))
     }
 }
 
-/// Sixteen bits of hash.
-#[inline(always)]
-fn head(four: u32) -> usize {
-    ((four | 0x2020_2020).wrapping_mul(0x9e37_79b1) >> 16) as usize
+/// Makes letters small; of other bytes some become one.
+pub(super) const FOLD: u32 = 0x2020_2020;
+
+/// A bit for each hash.
+pub(super) type Bits = [u64; 1 << 10];
+
+/// No head at all.
+pub(super) fn no_heads() -> Box<Bits> {
+    Box::new([0; 1 << 10])
 }
 
-/// Values keyed by three bytes.
+/// Adds a hash.
+pub(super) fn put(set: &mut Bits, h: u16) {
+    set[usize::from(h >> 6)] |= 1 << (h & 63);
+}
+
+/// Whether a hash is there.
+#[inline(always)]
+pub(super) fn has(set: &Bits, h: u16) -> bool {
+    set[usize::from(h >> 6)] >> (h & 63) & 1 == 1
+}
+
+/// Sixteen bits of hash of folded bytes.
+#[inline(always)]
+pub(super) fn head(four: u32) -> u16 {
+    (four.wrapping_mul(0x9e37_79b1) >> 16) as u16
+}
+
+/// Values keyed by some bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Keyed<T> {
     heads: Box<[u16]>,
@@ -252,26 +275,44 @@ pub(super) fn window(literal: &[u8], at: usize) -> Window {
     std::array::from_fn(|i| literal.get(at + i).map(|b| b | 0x20))
 }
 
-/// Chooses a window of each literal, few different ones and rare ones: each is a place that the
-/// sweep stops at. Returns the offset of the window for each literal.
+/// Chooses a window of each literal, few different ones and rare ones: each is a place that the sweep stops at, and
+/// widens the tables of others. Returns the offset of the window for each literal.
 pub(super) fn choose(literals: &[&[u8]]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..literals.len()).collect();
-    // A short literal has little choice; the longer ones then share what was chosen for it.
-    order.sort_by_key(|&i| (literals[i].len(), literals[i]));
-    let mut chosen = std::collections::BTreeSet::new();
-    let mut offsets = vec![0; literals.len()];
-    for i in order {
-        let last = literals[i].len().saturating_sub(WIDTH);
-        let windows = || (0..=last).map(|at| (at, window(literals[i], at)));
-        let cheapest = windows().min_by_key(|(_, w)| weight(w));
-        let shared = windows().filter(|(_, w)| chosen.contains(w)).min_by_key(|(_, w)| weight(w));
-        if let Some((at, w)) = shared.or(cheapest) {
-            offsets[i] = at;
-            chosen.insert(w);
+    let mut places: Vec<(Window, usize, usize)> = Vec::new();
+    for (i, literal) in literals.iter().enumerate() {
+        let last = literal.len().saturating_sub(WIDTH);
+        places.extend((0..=last).map(|at| (window(literal, at), i, at)));
+    }
+    places.sort_unstable();
+    // The cheapest for each literal that it serves goes first. What one serves only shrinks, so that an old figure
+    // in the heap is never too high.
+    let groups: Vec<_> = places.chunk_by(|a, b| a.0 == b.0).collect();
+    let costs: Vec<u64> = groups.iter().map(|g| weight(&g[0].0).saturating_add(WIDENS)).collect();
+    let mut offsets = vec![None; literals.len()];
+    let serves = |group: &[(Window, usize, usize)], offsets: &[Option<usize>]| {
+        group.iter().filter(|(_, i, _)| offsets[*i].is_none()).count() as u64
+    };
+    let each = |group: usize, served: u64| Reverse((costs[group] / served, group));
+    let mut heap: BinaryHeap<_> = (0..groups.len()).map(|g| each(g, groups[g].len() as u64)).collect();
+    while let Some(Reverse((cost, group))) = heap.pop() {
+        let served = serves(groups[group], &offsets);
+        if served == 0 {
+            continue;
+        }
+        let now = each(group, served);
+        if now.0.0 > cost {
+            heap.push(now);
+            continue;
+        }
+        for (_, i, at) in groups[group] {
+            offsets[*i].get_or_insert(*at);
         }
     }
-    offsets
+    offsets.into_iter().map(Option::unwrap_or_default).collect()
 }
+
+/// What another window costs besides the text that it lets pass itself, in the measure of [`weight`].
+const WIDENS: u64 = 10_000_000_000_000;
 
 /// Rough parts in ten thousand that folded bytes have in source text.
 const WEIGHTS: [u32; 256] = {
@@ -329,19 +370,22 @@ const fn triple(a: u8, b: u8, c: u8) -> usize {
     (a as usize & 31) << 10 | (b as usize & 31) << 5 | (c as usize & 31)
 }
 
-fn is_common(three: &[u8]) -> bool {
-    let &[a, b, c] = three else { return false };
+/// How much more common three bytes are together than apart: rules of signs and comments the most.
+fn together(three: &[u8]) -> u64 {
+    let &[a, b, c] = three else { return 1 };
     let at = triple(a, b, c);
-    let letters = three.iter().all(u8::is_ascii_lowercase);
-    // Lines of signs are as common.
-    (letters && COMMON_SET[at >> 6] >> (at & 63) & 1 == 1) || (!letters && a == b && b == c)
+    match three.iter().all(u8::is_ascii_lowercase) {
+        true if COMMON_SET[at >> 6] >> (at & 63) & 1 == 1 => 100,
+        false if a == b && b == c => 3_000,
+        _ => 1,
+    }
 }
 
 /// How common a window is in source text and prose; the order matters, not the figures.
 fn weight(window: &Window) -> u64 {
     let w: Vec<u8> = window.iter().copied().flatten().collect();
-    let common = w.windows(3).filter(|t| is_common(t)).count() as u32;
-    w.iter().map(|&b| u64::from(WEIGHTS[usize::from(b)])).product::<u64>().saturating_mul(100u64.pow(common))
+    let apart: u64 = w.iter().map(|&b| u64::from(WEIGHTS[usize::from(b)])).product();
+    w.windows(3).map(together).fold(apart, u64::saturating_mul)
 }
 
 #[cfg(test)]

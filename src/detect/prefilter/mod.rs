@@ -9,6 +9,7 @@
 mod drawn;
 mod lanes;
 mod literals;
+mod needles;
 
 use crate::rule::Kind;
 use crate::rule::analyse::{
@@ -18,6 +19,9 @@ use drawn::Pair;
 pub(crate) use drawn::drawn_near;
 use lanes::{Masks, NEED};
 use literals::{Heads, Keyed, Windows, folded, key};
+pub(crate) use needles::Needles;
+
+use std::collections::BTreeMap;
 
 /// Shortest run that is tried as base64 or hexadecimal.
 pub(crate) const DECODE_RUN: usize = 24;
@@ -28,8 +32,11 @@ struct Literal {
     text: Vec<u8>,
     /// Where in the text the window stands.
     window: usize,
-    leads: Leads,
+    leads: Vec<Leads>,
 }
+
+/// Literals by text, and what each leads to.
+type Found = BTreeMap<Vec<u8>, Vec<Leads>>;
 
 #[derive(Clone, Copy, Debug)]
 enum Leads {
@@ -45,9 +52,11 @@ enum Leads {
 #[derive(Clone, Debug)]
 pub(crate) struct Prefilter {
     windows: Windows,
-    /// Of the windows of literals, of prefixes and of words.
-    heads: Heads,
+    /// Of the windows of literals.
+    window_heads: Heads,
     literals: Keyed<Literal>,
+    /// Of prefixes and of words.
+    heads: Heads,
     prefixes: Keyed<(Vec<u8>, u32)>,
     words: Keyed<(Vec<u8>, u32)>,
     scheme_heads: Heads,
@@ -73,11 +82,11 @@ pub(crate) trait Visit {
 impl Prefilter {
     /// Lays out the gates of `kinds`.
     pub(crate) fn new(kinds: &[Kind]) -> Self {
-        let (mut literals, mut schemes) = (Vec::new(), Vec::new());
+        let (mut literals, mut schemes) = (Found::new(), Found::new());
         let mut prefixes = Vec::new();
         let mut words = Vec::new();
-        let put = |to: &mut Vec<Literal>, list: &[Vec<u8>], leads| {
-            to.extend(list.iter().map(|text| Literal { text: text.clone(), window: 0, leads }));
+        let put = |to: &mut Found, list: &[Vec<u8>], leads| {
+            list.iter().for_each(|text| to.entry(text.clone()).or_default().push(leads));
         };
         for (i, kind) in kinds.iter().enumerate() {
             let i = i as u32;
@@ -96,16 +105,15 @@ impl Prefilter {
         if !schemes.is_empty() {
             put(&mut literals, &[SCHEME.to_vec()], Leads::Scheme);
         }
-        let offsets = literals::choose(&literals.iter().map(|l| l.text.as_slice()).collect::<Vec<_>>());
-        for (literal, window) in literals.iter_mut().zip(offsets) {
-            literal.window = window;
-        }
+        let offsets = literals::choose(&literals.keys().map(Vec::as_slice).collect::<Vec<_>>());
+        let literal = |((text, leads), window): ((Vec<u8>, _), _)| Literal { text, window, leads };
+        let literals: Vec<_> = literals.into_iter().zip(offsets).map(literal).collect();
+        let schemes: Vec<_> = schemes.into_iter().map(|found| literal((found, 0))).collect();
         let wanted: Vec<_> = literals.iter().map(|l| literals::window(&l.text, l.window)).collect();
-        let heads = literals.iter().map(|l| &l.text[l.window..]);
-        let heads = heads.chain(prefixes.iter().chain(&words).map(|(_, (text, _))| text.as_slice()));
         Prefilter {
             windows: Windows::new(&wanted),
-            heads: Heads::new(heads),
+            window_heads: Heads::new(literals.iter().map(|l| &l.text[l.window..])),
+            heads: Heads::new(prefixes.iter().chain(&words).map(|(_, (text, _))| text.as_slice())),
             scheme_heads: Heads::new(schemes.iter().map(|l| l.text.as_slice())),
             literals: Keyed::new(literals.into_iter().map(|l| (folded(&l.text[l.window..]), l)).collect()),
             prefixes: Keyed::new(prefixes),
@@ -140,6 +148,7 @@ impl Prefilter {
         // A run may reach into the block behind, so that each waits for the next one's masks.
         let mut next = Masks::default();
         let (mut word, mut alnum, mut base64) = (0u64, 0u64, 0u64);
+        let (mut words, mut windows) = (Stops::new(), Stops::new());
         let mut ahead = 0;
         while ahead < hay.len() + 64 {
             let now = next;
@@ -154,12 +163,21 @@ impl Prefilter {
             let coded = now.base64 & !(now.base64 << 1 | base64);
             (word, alnum, base64) = (now.word >> 63, now.alnum >> 63, now.base64 >> 63);
             // Where a prefix may stand, a word may stand as well.
-            let words = starts & in_a_row::<SOLID_RUN>(now.solid, next.solid);
-            each(words | now.window, |i| {
-                if self.heads.may(hay, offset + i) {
-                    self.head(hay, offset + i, words >> i & 1 == 1, now.window >> i & 1 == 1, to);
+            words.push(starts & in_a_row::<SOLID_RUN>(now.solid, next.solid), offset);
+            windows.push(now.window, offset);
+            if offset % Stops::BYTES == Stops::BYTES - 64 || ahead >= hay.len() + 64 {
+                let from = offset - offset % Stops::BYTES;
+                for at in words.drain(from) {
+                    if self.heads.may(hay, at) {
+                        self.word(hay, at, to);
+                    }
                 }
-            });
+                for at in windows.drain(from) {
+                    if self.window_heads.may(hay, at) {
+                        self.literal(&self.literals, hay, at, to);
+                    }
+                }
+            }
             each(runs & in_a_row::<VALUE_RUN>(now.alnum, next.alnum), |i| to.value(offset + i));
             let long = coded & in_a_row::<OPAQUE_RUN>(now.base64, next.base64);
             if long != 0 {
@@ -176,41 +194,41 @@ impl Prefilter {
         }
     }
 
-    /// What begins or, for a literal, has its window at `at`.
+    /// The prefixes and words that begin at `at`.
     #[inline(never)]
-    fn head<V: Visit>(&self, hay: &[u8], at: usize, word: bool, window: bool, to: &mut V) {
+    fn word<V: Visit>(&self, hay: &[u8], at: usize, to: &mut V) {
         let rest = &hay[at..];
         if rest.len() < 3 {
             return;
         }
-        if word {
-            if rest.get(..PREFIX_RUN).is_some_and(|run| run.iter().all(|b| is_token(*b))) {
-                for (prefix, kind) in self.prefixes.get(key(rest)) {
-                    if rest.starts_with(prefix) {
-                        to.start(*kind as usize, at);
-                    }
-                }
-            }
-            for (word, kind) in self.words.get(folded(rest)) {
-                if rest.get(..word.len()).is_some_and(|h| h.eq_ignore_ascii_case(word)) {
+        if rest.get(..PREFIX_RUN).is_some_and(|run| run.iter().all(|b| is_token(*b))) {
+            for (prefix, kind) in self.prefixes.get(key(rest)) {
+                if rest.starts_with(prefix) {
                     to.start(*kind as usize, at);
                 }
             }
         }
-        if window {
-            self.literal(&self.literals, hay, at, to);
+        for (word, kind) in self.words.get(folded(rest)) {
+            if rest.get(..word.len()).is_some_and(|h| h.eq_ignore_ascii_case(word)) {
+                to.start(*kind as usize, at);
+            }
         }
     }
 
+    /// The literals of which the window stands at `at`.
+    #[inline(never)]
     fn literal<V: Visit>(&self, literals: &Keyed<Literal>, hay: &[u8], at: usize, to: &mut V) {
-        for l in literals.get(folded(&hay[at..])) {
+        let Some(rest) = hay.get(at..).filter(|rest| rest.len() >= 3) else { return };
+        for l in literals.get(folded(rest)) {
             let Some(from) = at.checked_sub(l.window) else { continue };
             let end = from + l.text.len();
             if end <= hay.len() && hay[from..end].eq_ignore_ascii_case(&l.text) {
-                match l.leads {
-                    Leads::Start(kind) => to.start(kind as usize, from),
-                    Leads::Near(kind) => to.near(kind as usize, from, end),
-                    Leads::Scheme => self.schemes(hay, from, to),
+                for lead in &l.leads {
+                    match *lead {
+                        Leads::Start(kind) => to.start(kind as usize, from),
+                        Leads::Near(kind) => to.near(kind as usize, from, end),
+                        Leads::Scheme => self.schemes(hay, from, to),
+                    }
                 }
             }
         }
@@ -238,25 +256,69 @@ fn opaque<V: Visit>(hay: &[u8], at: usize, known: bool, to: &mut V) {
     }
 }
 
+/// Places of some blocks in a row, written down without a branch that the processor would guess wrong in every other
+/// block, and looked at together.
+struct Stops {
+    places: [u16; Stops::BYTES + Stops::AT_ONCE],
+    len: usize,
+}
+
+impl Stops {
+    /// Bytes that the blocks hold.
+    const BYTES: usize = 16 * 64;
+    /// How many of a block are written whether they are there or not: more are rare.
+    const AT_ONCE: usize = 4;
+
+    fn new() -> Self {
+        Stops { places: [0; Stops::BYTES + Stops::AT_ONCE], len: 0 }
+    }
+
+    /// The places that have a bit in the block at `offset`.
+    #[inline(always)]
+    fn push(&mut self, mut bits: u64, offset: usize) {
+        let base = (offset % Stops::BYTES) as u16;
+        let count = bits.count_ones() as usize;
+        let room = &mut self.places[self.len..self.len + Stops::AT_ONCE];
+        for place in room {
+            *place = base + bits.trailing_zeros() as u16;
+            bits &= bits.wrapping_sub(1);
+        }
+        let mut at = self.len + Stops::AT_ONCE;
+        while bits != 0 {
+            self.places[at] = base + bits.trailing_zeros() as u16;
+            bits &= bits - 1;
+            at += 1;
+        }
+        self.len += count;
+    }
+
+    /// The places, the first block being at `from`; there are none then.
+    #[inline(always)]
+    fn drain(&mut self, from: usize) -> impl Iterator<Item = usize> {
+        let len = std::mem::take(&mut self.len);
+        self.places[..len].iter().map(move |&place| from + usize::from(place))
+    }
+}
+
 /// The bits of `now` at which at least `N` set bits follow in `now` and `next`; `N` is at most 32.
 #[inline(always)]
 fn in_a_row<const N: usize>(now: u64, next: u64) -> u64 {
-    // Two words by hand: on a `u128` each shift would be a double shift, slow on many processors.
-    let (mut low, mut high) = (now, next);
-    let mut shrink = |by: usize| {
-        low &= low >> by | high << (64 - by);
-        high &= high >> by;
-    };
     // `have` bits in a row are known at each place; double them while that does not exceed N.
+    let mut within = now;
     let mut have = 1;
     while 2 * have <= N {
-        shrink(have);
+        within &= within >> have;
         have *= 2;
     }
     if have < N {
-        shrink(N - have);
+        within &= within >> (N - have);
     }
-    low
+    // Only the last run of `now` goes on in `next`. Shifts over both words would say the same and be double shifts,
+    // which are slow on many processors. A word of ones only counts as one less: `within` has its first bit.
+    let last = (!now | 1).leading_zeros();
+    let more = next.trailing_ones();
+    let enough = u64::MAX >> (N as u32 - 1).saturating_sub(more);
+    within | !(u64::MAX >> last) & enough
 }
 
 #[inline(always)]
@@ -327,5 +389,23 @@ mod tests {
         assert_eq!(in_a_row::<12>(u64::MAX << 56, 0xf), 1 << 56);
         assert_eq!(in_a_row::<20>(u64::MAX << 56, 0x7ff), 0);
         assert_eq!(in_a_row::<20>(u64::MAX << 56, 0xfff), 1 << 56);
+        let mut seed = 3u64;
+        let mut draw = || {
+            seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            seed >> 32 | seed << 32
+        };
+        for round in 0..20_000 {
+            // Runs of all lengths: of every other bit to of nearly all.
+            let mut dense = || (0..round % 8).fold(draw(), |bits, _| bits | draw());
+            let (now, next) = (dense(), dense());
+            let both = u128::from(now) | u128::from(next) << 64;
+            let naive = |n: u32| {
+                (0..64).filter(|&i| (both >> i).trailing_ones() >= n).fold(0u64, |bits, i| bits | 1 << i)
+            };
+            assert_eq!(in_a_row::<12>(now, next), naive(12), "{now:x} {next:x}");
+            assert_eq!(in_a_row::<24>(now, next), naive(24), "{now:x} {next:x}");
+        }
+        assert_eq!(in_a_row::<24>(u64::MAX, 0), u64::MAX >> 23);
+        assert_eq!(in_a_row::<24>(u64::MAX, 3), u64::MAX >> 21);
     }
 }

@@ -239,7 +239,7 @@ fn gate(hir: &Hir, facts: Facts<'_>) -> Option<Gate> {
         if at_least(LITERAL_MIN, &lower) && lower.len() <= 128 && solid {
             return Some(Gate::Word(lower));
         }
-        start = (at_least(LITERAL_MIN, &lower) && lower.len() <= 64 && !rarer).then_some(lower);
+        start = (at_least(LITERAL_MIN, &lower) && lower.len() <= 128 && !rarer).then_some(lower);
     }
     let mut both = [0; 4];
     letters(group(hir, "secret").unwrap_or(hir), &mut both, false);

@@ -64,8 +64,17 @@ fn the_gate_follows_from_the_pattern() {
         Gate::Scheme { literals: bytes(&["acme"]), back: 0 }
     );
     assert_eq!(
-        gate_of(r"\b(?:tls\+)?acme://(?<secret>[a-z]{3})", &[]),
+        gate_of(r"\b(?:[a-z]{3}\+)?acme://(?<secret>[a-z]{3})", &[]),
         Gate::Scheme { literals: bytes(&["acme"]), back: 4 }
+    );
+    // What may be left out is spelled both ways: `api` alone stands everywhere.
+    assert_eq!(
+        gate_of(r"\b(?:tls\+)?acme://(?<secret>[a-z]{3})", &[]),
+        Gate::Scheme { literals: bytes(&["acme", "tls+acme"]), back: 0 }
+    );
+    assert_eq!(
+        gate_of(r"(?i)(?:api|app)[_-]?key=(?<secret>[a-z ]{3,9})", &[]),
+        Gate::Start(bytes(&["api-key=", "api_key=", "apikey=", "app-key=", "app_key=", "appkey="]))
     );
     assert_eq!(gate_of(r"acme [a-z]{1,5}://(?<secret>[a-z]{3})", &[]), Gate::Start(bytes(&["acme "])));
     assert_eq!(gate_of(r"(?i)(?<secret>pwd=[a-z]{3,9})", &[]), Gate::Start(bytes(&["pwd="])));

@@ -24,7 +24,7 @@ pub(super) struct Required {
 }
 
 /// Most spellings that one place may have.
-const SPELLINGS: usize = 64;
+const SPELLINGS: usize = 128;
 
 /// The longest set of required literals that is found.
 pub(super) fn required(hir: &Hir) -> Option<Required> {
@@ -178,6 +178,12 @@ fn spelled(hir: &Hir) -> Option<Vec<Vec<u8>>> {
         HirKind::Class(class) => {
             let set = bytes_of(class)?;
             (0..=255u8).filter(|&b| has(&set, b)).map(|b| vec![b.to_ascii_lowercase()]).collect()
+        }
+        // `[_-]?`
+        HirKind::Repetition(rep) if rep.min == 0 && rep.max == Some(1) => {
+            let mut texts = spelled(&rep.sub)?;
+            texts.push(Vec::new());
+            texts
         }
         HirKind::Repetition(_) => return None,
     };
