@@ -1,7 +1,8 @@
-//! `keywheel inventory`: the keys that the organisation's policy lists. Contacts nobody.
+//! `keywheel inventory`: the keys that the organisation's policy lists. Contacts nobody, but for `discover`.
 
 use super::organisation::{Organisation, OrganisationArgs, report};
 use super::policy::{Plain, count, json_line};
+use super::rotate::{DISCOVER_CODES, DiscoverArgs, discover};
 use super::terminal::plain;
 use super::{code, output};
 use anyhow::Result;
@@ -33,6 +34,9 @@ enum InventoryCommand {
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: Plain,
     },
+    /// Ask providers and stores what there is, and draft what the inventory lacks; changes nothing
+    #[command(after_help = DISCOVER_CODES)]
+    Discover(Box<DiscoverArgs>),
     /// Hold a scan's report against the inventory: known keys in code, and unknown ones with the nearest owner
     #[command(after_help = CODES)]
     Check {
@@ -52,6 +56,7 @@ enum InventoryCommand {
 
 pub(crate) fn run(args: &InventoryArgs) -> Result<u8> {
     match &args.command {
+        InventoryCommand::Discover(args) => discover(args),
         InventoryCommand::List { files, format } => {
             let organisation = Organisation::new(files)?;
             let keys: Vec<_> =

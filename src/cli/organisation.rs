@@ -83,6 +83,12 @@ impl Organisation {
         Ok(Organisation { policy, now: Timestamp::now(), rules, catalogue })
     }
 
+    /// Reads the text of a policy as the organisation's own was read.
+    pub(crate) fn parsed(&self, text: &str) -> Result<Policy> {
+        let detector = Detector::new(Arc::clone(&self.rules));
+        Policy::parse(self.policy.path(), text, &|text: &str| looks(&detector, text)).map_err(usage)
+    }
+
     pub(crate) fn facts<'a>(&'a self, discovered: Option<&'a Discovered>) -> Facts<'a> {
         Facts { catalogue: &self.catalogue, now: self.now, discovered }
     }

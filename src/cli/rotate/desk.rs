@@ -215,7 +215,7 @@ fn landings<'p>(plan: &'p Plan, rotation: &Rotation) -> Result<Vec<&'p Landing>>
 }
 
 /// The parts of an administrator's credential: the whole of it where there is one, else a JSON object of texts.
-fn parts(names: &[String], found: &Secret) -> Option<BTreeMap<String, Secret>> {
+pub(super) fn parts(names: &[String], found: &Secret) -> Option<BTreeMap<String, Secret>> {
     if let [name] = names {
         return Some(BTreeMap::from([(name.clone(), found.clone())]));
     }

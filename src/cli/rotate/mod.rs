@@ -5,6 +5,7 @@ mod ask;
 mod asker;
 mod audit;
 mod desk;
+mod discover;
 mod escalate;
 mod last;
 mod office;
@@ -21,6 +22,7 @@ mod traffic;
 mod words;
 mod world;
 
+pub(crate) use discover::{CODES as DISCOVER_CODES, DiscoverArgs, run as discover};
 pub(crate) use escalate::{EscalateArgs, Escalated, Leak};
 pub(crate) use last::last_uses;
 pub(crate) use office::OfficeArgs;

@@ -143,7 +143,7 @@ fn owners(organisation: Option<&Organisation>) -> Owners {
 }
 
 /// What to call a key in the place of its value, should a log name it by that.
-fn screen(detector: &Detector, provider: &str, name: &str) -> Option<String> {
+pub(crate) fn screen(detector: &Detector, provider: &str, name: &str) -> Option<String> {
     // Some keys are known by the words beside them only.
     let text = format!("{provider}_api_key={name}");
     let found = detector.scan(text.as_bytes(), b"", &mut Workspace::default());

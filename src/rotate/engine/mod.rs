@@ -21,6 +21,7 @@ use crate::rotate::time::{Moment, Span};
 use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime};
 
+pub use name::own_names;
 pub use provider::{Answer, Call, Figures, Listed, Made, Provider, Used, Wish};
 pub use store::{Content, Store, StoreError};
 

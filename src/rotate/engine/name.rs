@@ -3,10 +3,15 @@
 use crate::rotate::journal::Record;
 use crate::rotate::machine::digest;
 
+/// What every name begins with that a rotation of a lineage gives to a key.
+pub fn own_names(lineage: &str) -> String {
+    format!("keywheel-{}-", &digest(lineage.as_bytes())[..8])
+}
+
 /// What every name of a rotation begins with.
 pub(super) fn prefix(record: &Record) -> String {
-    let lineage = &digest(record.rotation.lineage.as_bytes())[..8];
-    format!("keywheel-{lineage}-g{}-r{}-a", record.rotation.generation, record.id.0)
+    let own = own_names(&record.rotation.lineage);
+    format!("{own}g{}-r{}-a", record.rotation.generation, record.id.0)
 }
 
 /// The name of an attempt.

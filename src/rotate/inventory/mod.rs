@@ -1,6 +1,7 @@
 //! The inventory: which keys there are, whose they are, and where they go.
 
 mod codeowners;
+pub mod discover;
 mod gaps;
 mod key;
 mod whence;

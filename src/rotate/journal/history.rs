@@ -46,6 +46,20 @@ impl Journal {
         Ok(found.optional()?.map(KeyId))
     }
 
+    /// What the provider calls a lineage's keys that are not retired: the current one first.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn known(&self, lineage: &str) -> Result<Vec<KeyId>, JournalError> {
+        let db = self.db.borrow();
+        let mut query = db.prepare(
+            "SELECT v.key FROM versions v JOIN lineages l ON l.id = v.lineage
+             WHERE l.name = ?1 AND v.label <> 'retired' ORDER BY v.label <> 'current', v.since DESC",
+        )?;
+        let keys = query.query_map([lineage], |row| row.get(0).map(KeyId))?.collect::<Result<_, _>>()?;
+        Ok(keys)
+    }
+
     /// The rotations that ended last, newest first.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::rotate::inventory::{Key, Target};
 use crate::rotate::machine;
-use crate::rotate::policy::{File, Name, Store, StoreKind};
+use crate::rotate::policy::{File, Name, StoreKind};
 use crate::rotate::store::{
     AppRole, AwsSpec, AzureSpec, DopplerSpec, FileSpec, GcpSpec, GithubSpec, HookSpec, Identity,
     InfisicalSpec, KubernetesSpec, OpenbaoSpec, Place, Spec,
@@ -27,11 +27,9 @@ impl Landing {
     /// # Errors
     /// What is missing, in a sentence.
     pub(super) fn new(file: &File, key: &Key, target: &Target) -> Result<Landing, String> {
-        let store =
-            file.store.get(&target.store).ok_or_else(|| format!("there is no [store.{}]", target.store))?;
         Ok(Landing {
             name: target.store.to_string(),
-            spec: spec(file, &target.store, store)?,
+            spec: spec(file, &target.store)?,
             place: Place {
                 lineage: key.id.to_string(),
                 path: target.path.as_str().to_owned(),
@@ -52,7 +50,12 @@ impl Landing {
     }
 }
 
-fn spec(file: &File, name: &Name, store: &Store) -> Result<Spec, String> {
+/// A `[store.NAME]` as it is opened.
+///
+/// # Errors
+/// What is missing, in a sentence.
+pub fn spec(file: &File, name: &Name) -> Result<Spec, String> {
+    let store = file.store.get(name).ok_or_else(|| format!("there is no [store.{name}]"))?;
     let missing = |what: &str| format!("[store.{name}] has no `{what}`");
     let address = || store.address.as_ref().map(|url| url.as_str().to_owned());
     // The reader takes `http` for loopback addresses only.

@@ -10,7 +10,7 @@ mod words;
 
 pub(super) use course::proof;
 pub use course::{Step, course};
-pub use landing::Landing;
+pub use landing::{Landing, spec};
 pub(super) use words::shown;
 
 use crate::rotate::inventory::Key;

@@ -52,6 +52,11 @@ impl Policy {
         &self.path
     }
 
+    /// As it is written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The key of that id.
     pub fn key(&self, id: &str) -> Option<&Key> {
         self.file.key.iter().find(|key| key.id.as_str() == id)

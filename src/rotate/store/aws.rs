@@ -8,11 +8,13 @@
 
 use super::aws_json::{AwsJson, AwsSpec, Service};
 use super::form::json;
+use super::list::{Entry, ListError, Listing, pages};
 use super::openbao::quoted;
 use super::part::Part;
 use super::{Doors, OpenError, Place};
 use crate::model::Secret;
 use crate::rotate::engine::{Call, Content, Store, StoreError};
+use serde::Deserialize;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -179,6 +181,39 @@ impl Store for SecretsManager {
         let (_, id) = self.put(call, value, expect, "[\"AWSCURRENT\",\"AWSPENDING\"]")?;
         Ok(format!("{id}/-"))
     }
+}
+
+/// A page of `ListSecrets`
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html>).
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Page {
+    secret_list: Vec<Named>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Named {
+    name: String,
+}
+
+/// All secrets of the region.
+pub(super) fn list(spec: &AwsSpec, doors: Arc<dyn Doors>, call: Call) -> Result<Listing, ListError> {
+    let api = AwsJson::new(&SERVICE, spec, doors)?;
+    let mut listing = Listing::default();
+    pages(|token| {
+        let next = token.map(|t| format!(",\"NextToken\":{}", *json::spell(t))).unwrap_or_default();
+        let reply = api.ask("ListSecrets", &format!("{{\"MaxResults\":50{next}}}"), call)?;
+        if reply.status != 200 {
+            return Err(api.refusal(&reply).into());
+        }
+        let page: Page = serde_json::from_str(&reply.body)
+            .map_err(|_| StoreError::Unknown("the answer holds no list of secrets".to_owned()))?;
+        listing.add(page.secret_list.into_iter().map(|secret| Entry::whole(secret.name)))?;
+        Ok(page.next_token)
+    })?;
+    Ok(listing)
 }
 
 #[cfg(test)]

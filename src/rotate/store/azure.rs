@@ -9,6 +9,7 @@
 
 use super::bearer::{Bearer, SignIn, form};
 use super::form::json;
+use super::list::{Entry, ListError, Listing, pages, standing};
 use super::openbao::quoted;
 use super::part::Part;
 use super::web::{Web, plain, refused, segments};
@@ -127,7 +128,11 @@ impl KeyVault {
     }
 
     fn ask(&self, method: &str, body: Option<&str>, call: Call) -> Result<Reply, StoreError> {
-        let mut request = self.web.request(method, &format!("{}?{VERSION}", self.secret));
+        self.send(method, &format!("{}?{VERSION}", self.secret), body, call)
+    }
+
+    fn send(&self, method: &str, path: &str, body: Option<&str>, call: Call) -> Result<Reply, StoreError> {
+        let mut request = self.web.request(method, path);
         if let Some(body) = body {
             request.headers.push(plain("Content-Type", "application/json"));
             request.body = Some(Secret::new(body.as_bytes()));
@@ -233,6 +238,53 @@ impl Store for KeyVault {
             )),
         }
     }
+}
+
+/// A page of the list of secrets
+/// (<https://learn.microsoft.com/en-us/rest/api/keyvault/secrets/get-secrets/get-secrets>).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    value: Vec<Named>,
+    next_link: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+    /// Whether it belongs to a certificate.
+    #[serde(default)]
+    managed: bool,
+}
+
+/// All secrets of the vault that can be set.
+pub(super) fn list(spec: &AzureSpec, doors: Arc<dyn Doors>, call: Call) -> Result<Listing, ListError> {
+    let store = KeyVault::new(spec, &standing("X".to_owned()), doors)?;
+    let strange = || StoreError::Unknown("the answer holds no list of secrets".to_owned());
+    let mut listing = Listing::default();
+    pages(|next| {
+        // The next page is named by its whole address: only what it says behind the path is taken, so that the
+        // token goes to the vault and nowhere else.
+        let asked = match next {
+            Some(link) => link.split_once('?').map(|(_, asked)| asked).ok_or_else(strange)?,
+            None => VERSION,
+        };
+        let plain = |b: u8| b.is_ascii_graphic() && b != b'#';
+        if !asked.bytes().all(plain) {
+            return Err(strange().into());
+        }
+        let reply = store.send("GET", &format!("/secrets?{asked}"), None, call)?;
+        if reply.status != 200 {
+            return Err(refusal(&reply).into());
+        }
+        let page: Page = serde_json::from_str(&reply.body).map_err(|_| strange())?;
+        let own = page.value.into_iter().filter(|secret| !secret.managed);
+        let names =
+            own.filter_map(|secret| secret.id.rsplit_once("/secrets/").map(|(_, name)| name.to_owned()));
+        listing.add(names.map(Entry::whole))?;
+        Ok(page.next_link)
+    })?;
+    Ok(listing)
 }
 
 #[cfg(test)]

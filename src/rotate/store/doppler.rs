@@ -6,6 +6,7 @@
 //! by its `=`. The store is not staged: a write replaces the value at once, and Doppler's log keeps the earlier one.
 
 use super::form::json;
+use super::list::{Entry, ListError, Listing, standing};
 use super::openbao::quoted;
 use super::web::{Web, failed, header, plain, query};
 use super::{Doors, OpenError, Place};
@@ -159,6 +160,33 @@ impl Store for Doppler {
             _ => Err(failed(&reply, "")),
         }
     }
+}
+
+/// The names of a config's secrets (<https://docs.doppler.com/reference/secrets-names>).
+#[derive(Deserialize)]
+struct Names {
+    names: Vec<String>,
+}
+
+/// All secrets of a config.
+pub(super) fn list(
+    spec: &DopplerSpec,
+    path: &str,
+    doors: Arc<dyn Doors>,
+    call: Call,
+) -> Result<Listing, ListError> {
+    let store = Doppler::new(spec, &standing(path.to_owned()), doors)?;
+    let asked = query(&[("project", &store.project), ("config", &store.config)]).ok_or_else(strange)?;
+    let reply = store.ask("GET", &format!("/v3/configs/config/secrets/names{asked}"), None, call)?;
+    if reply.status != 200 {
+        return Err(failed(&reply, "").into());
+    }
+    let names: Names = serde_json::from_str(&reply.body).map_err(|_| strange())?;
+    let mut listing = Listing::default();
+    // Doppler adds names of its own, which hold no secret.
+    let own = names.names.into_iter().filter(|name| !name.starts_with("DOPPLER_"));
+    listing.add(own.map(|name| Entry::named(path, name)))?;
+    Ok(listing)
 }
 
 #[cfg(test)]

@@ -10,8 +10,9 @@
 
 use super::bearer::{Bearer, SignIn, form};
 use super::form::json;
+use super::list::{Entry, ListError, Listing, pages, standing};
 use super::part::Part;
-use super::web::{Web, plain, refused, segments};
+use super::web::{Web, plain, query, refused, segments};
 use super::{Doors, OpenError, Place};
 use crate::call::{GoogleKey, Reply, google_jwt};
 use crate::model::Secret;
@@ -119,7 +120,11 @@ impl GcpSecrets {
     }
 
     fn ask(&self, method: &str, rest: &str, body: Option<&str>, call: Call) -> Result<Reply, StoreError> {
-        let mut request = self.web.request(method, &format!("{}{rest}", self.secret));
+        self.send(method, &format!("{}{rest}", self.secret), body, call)
+    }
+
+    fn send(&self, method: &str, path: &str, body: Option<&str>, call: Call) -> Result<Reply, StoreError> {
+        let mut request = self.web.request(method, path);
         if let Some(body) = body {
             request.headers.push(plain("Content-Type", "application/json"));
             request.body = Some(Secret::new(body.as_bytes()));
@@ -212,6 +217,47 @@ impl Store for GcpSecrets {
             None => Err(StoreError::Unknown("it does not say which version it added".to_owned())),
         }
     }
+}
+
+/// A page of `projects.secrets.list`
+/// (<https://docs.cloud.google.com/secret-manager/docs/reference/rest/v1/projects.secrets/list>).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    #[serde(default)]
+    secrets: Vec<Named>,
+    next_page_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+/// All secrets of a project.
+pub(super) fn list(
+    spec: &GcpSpec,
+    project: &str,
+    doors: Arc<dyn Doors>,
+    call: Call,
+) -> Result<Listing, ListError> {
+    let store = GcpSecrets::new(spec, &standing(format!("{project}/X")), doors)?;
+    let strange = || StoreError::Unknown("the answer holds no list of secrets".to_owned());
+    let mut listing = Listing::default();
+    pages(|token| {
+        let asked = [("pageSize", "100")].into_iter().chain(token.map(|t| ("pageToken", t)));
+        let asked = query(&asked.collect::<Vec<_>>()).ok_or_else(strange)?;
+        let path = format!("{}{asked}", store.secret.strip_suffix("/X").unwrap_or(&store.secret));
+        let reply = store.send("GET", &path, None, call)?;
+        if reply.status != 200 {
+            return Err(refusal(&reply).into());
+        }
+        let page: Page = serde_json::from_str(&reply.body).map_err(|_| strange())?;
+        let names = page.secrets.iter().filter_map(|secret| secret.name.rsplit('/').next());
+        listing.add(names.map(|name| Entry::whole(format!("{project}/{name}"))))?;
+        Ok(page.next_page_token)
+    })?;
+    Ok(listing)
 }
 
 #[cfg(test)]

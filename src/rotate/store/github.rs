@@ -6,6 +6,7 @@
 //! before.
 
 use super::form::json;
+use super::list::{Entry, ListError, Listing, standing};
 use super::web::{Web, failed, header, plain, segments};
 use super::{Doors, OpenError, Place};
 use crate::call::Reply;
@@ -91,7 +92,8 @@ impl Actions {
     }
 
     fn ask(&self, method: &str, rest: &str, body: Option<&str>, call: Call) -> Result<Reply, StoreError> {
-        let mut request = self.web.request(method, &format!("{}/{rest}", self.secrets));
+        let between = if rest.starts_with('?') { "" } else { "/" };
+        let mut request = self.web.request(method, &format!("{}{between}{rest}", self.secrets));
         request.headers = vec![
             plain("Accept", "application/vnd.github+json"),
             plain("X-GitHub-Api-Version", "2022-11-28"),
@@ -248,6 +250,45 @@ impl Store for Actions {
         let said = self.said(call).map_err(unsure)?;
         Ok(version(said.as_ref(), &sealer))
     }
+}
+
+/// A page of secrets (<https://docs.github.com/en/rest/actions/secrets#list-repository-secrets>).
+#[derive(Deserialize)]
+struct Page {
+    total_count: usize,
+    secrets: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+/// All secrets of a repository, environment or organisation.
+pub(super) fn list(
+    spec: &GithubSpec,
+    path: &str,
+    doors: Arc<dyn Doors>,
+    call: Call,
+) -> Result<Listing, ListError> {
+    let store = Actions::new(spec, &standing(path.to_owned()), doors)?;
+    let mut listing = Listing::default();
+    for page in 1..=MOST_PAGES {
+        let reply = store.ask("GET", &format!("?per_page=100&page={page}"), None, call)?;
+        if reply.status != 200 {
+            return Err(refusal(&reply).into());
+        }
+        let body: Page = serde_json::from_str(&reply.body).map_err(|_| strange())?;
+        let empty = body.secrets.is_empty();
+        listing.add(body.secrets.into_iter().map(|secret| Entry::named(path, secret.name)))?;
+        if listing.entries.len() >= body.total_count {
+            return Ok(listing);
+        }
+        if empty {
+            return Err(strange().into());
+        }
+    }
+    Err(ListError::Endless)
 }
 
 #[cfg(test)]

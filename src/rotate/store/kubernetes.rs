@@ -7,7 +7,8 @@
 //! [`Rollout`] tells those that were missed, and says when all of them run with the key that is there.
 
 use super::form::json;
-use super::web::{Web, failed, header, plain, segments};
+use super::list::{Entry, Field, ListError, Listing, pages, standing};
+use super::web::{Web, failed, header, plain, query, segments};
 use super::{Doors, OpenError, Place};
 use crate::call::Reply;
 use crate::model::Secret;
@@ -129,11 +130,20 @@ impl Cluster {
     }
 
     fn ask(&self, method: &str, path: &str, body: Option<&str>, call: Call) -> Result<Reply, StoreError> {
+        self.ask_for("application/json", method, path, body, call)
+    }
+
+    fn ask_for(
+        &self,
+        form: &str,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+        call: Call,
+    ) -> Result<Reply, StoreError> {
         let mut request = self.web.request(method, path);
-        request.headers = vec![
-            plain("Accept", "application/json"),
-            header("Authorization", "Bearer ", &self.web.fetch(&self.token)?)?,
-        ];
+        request.headers =
+            vec![plain("Accept", form), header("Authorization", "Bearer ", &self.web.fetch(&self.token)?)?];
         if let Some(body) = body {
             request.headers.push(plain("Content-Type", "application/merge-patch+json"));
             request.body = Some(Secret::new(body.as_bytes()));
@@ -274,6 +284,84 @@ impl Rollout {
         }
         Ok(complete)
     }
+}
+
+/// The form of answers that leaves the content out
+/// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches>).
+const NAMES_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+#[derive(Deserialize)]
+struct Page {
+    kind: String,
+    metadata: ListMeta,
+    items: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct ListMeta {
+    #[serde(rename = "continue")]
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    metadata: ItemMeta,
+}
+
+#[derive(Deserialize)]
+struct ItemMeta {
+    name: String,
+}
+
+/// All Secrets of a namespace, without what they hold: so the names of their data keys are not told.
+pub(super) fn list(
+    spec: &KubernetesSpec,
+    namespace: &str,
+    doors: Arc<dyn Doors>,
+    call: Call,
+) -> Result<Listing, ListError> {
+    let cluster = Cluster::new(spec, &standing(format!("{namespace}/x")), doors)?;
+    let all = cluster.secret.strip_suffix("/x").unwrap_or(&cluster.secret);
+    let mut listing = Listing::default();
+    pages(|token| {
+        let asked = [("limit", "200")].into_iter().chain(token.map(|t| ("continue", t)));
+        let asked = query(&asked.collect::<Vec<_>>()).ok_or_else(strange)?;
+        let reply = cluster.ask_for(NAMES_ONLY, "GET", &format!("{all}{asked}"), None, call)?;
+        if reply.status != 200 {
+            return Err(refusal(&reply).into());
+        }
+        let page: Page = serde_json::from_str(&reply.body).map_err(|_| strange())?;
+        // A server that does not know the form would have given the values, which nobody asked for.
+        if page.kind != "PartialObjectMetadataList" {
+            return Err(ListError::NoNames);
+        }
+        let names = page.items.into_iter().map(|item| format!("{namespace}/{}", item.metadata.name));
+        listing.add(names.map(|path| Entry { path, field: Field::Untold }))?;
+        Ok(page.metadata.next)
+    })?;
+    Ok(listing)
+}
+
+/// The values of a Secret.
+pub(super) fn fields(
+    spec: &KubernetesSpec,
+    path: &str,
+    doors: Arc<dyn Doors>,
+    call: Call,
+) -> Result<Vec<(Option<String>, Secret)>, ListError> {
+    let cluster = Cluster::new(spec, &standing(path.to_owned()), doors)?;
+    let reply = cluster.ask("GET", &cluster.secret, None, call)?;
+    if reply.status != 200 {
+        return Err(refusal(&reply).into());
+    }
+    let names = json::names(&reply.body, &["data"]).map_err(|_| strange())?.unwrap_or_default();
+    let one = |name: String| {
+        let spot = json::find(&reply.body, &["data".to_owned(), name.clone()]).ok().flatten()?;
+        let coded = std::str::from_utf8(spot.value.expose()).ok()?;
+        let bytes = Zeroizing::new(Base64::decode_vec(coded).ok()?);
+        Some((Some(name), Secret::new(&bytes)))
+    };
+    Ok(names.into_iter().filter_map(one).collect())
 }
 
 #[cfg(test)]

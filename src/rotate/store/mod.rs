@@ -15,6 +15,7 @@ mod github;
 mod hook;
 mod infisical;
 mod kubernetes;
+mod list;
 mod openbao;
 mod parameter_store;
 mod part;
@@ -30,6 +31,7 @@ pub use gcp::GcpSpec;
 pub use github::GithubSpec;
 pub use infisical::{Identity, InfisicalSpec};
 pub use kubernetes::{KubernetesSpec, Rollout};
+pub use list::{Entry, Field, ListError, Listing};
 pub use openbao::{AppRole, OpenbaoSpec};
 #[cfg(unix)]
 pub use program::{Ended, Program, ProgramError};

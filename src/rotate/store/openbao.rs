@@ -6,13 +6,17 @@
 //! whoever may list; a second path would be a second copy of a live key, which outlives a crash and needs a policy
 //! of its own. The engine keeps earlier versions, and the journal keeps the old value sealed.
 
+mod api;
+mod list;
+
+pub(super) use list::{fields, list};
+
 use super::form::json;
-use super::pass::{self, Pass};
-use super::web::{Web, failed, header, plain, segments};
+use super::web::segments;
 use super::{Doors, OpenError, Place};
-use crate::call::Reply;
 use crate::model::Secret;
 use crate::rotate::engine::{Call, Content, Store, StoreError};
+use api::Api;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -60,17 +64,9 @@ fn approle() -> String {
     "approle".to_owned()
 }
 
-enum Login {
-    Token(String),
-    Role(AppRole),
-}
-
 /// The store.
 pub(super) struct Openbao {
-    web: Web,
-    namespace: Option<String>,
-    login: Login,
-    pass: Pass,
+    api: Api,
     /// Path of the data below the address.
     data: String,
     field: String,
@@ -93,74 +89,15 @@ impl Openbao {
         let names: Vec<&str> = mount.split('/').chain(["data"]).chain(path.split('/')).collect();
         let data = segments(&names).ok_or(wrong("a step of it is empty or made of dots"))?;
         let field = place.field.clone().filter(|f| !f.is_empty());
-        let login = match (&spec.token, &spec.approle) {
-            (Some(token), None) => Login::Token(token.clone()),
-            (None, Some(role)) => Login::Role(role.clone()),
-            _ => return Err(OpenError::Spec("give it either `token` or `approle`".to_owned())),
-        };
         Ok(Openbao {
-            web: Web::new(&spec.address, spec.plain, spec.ca.as_deref(), doors)?,
-            namespace: spec.namespace.clone(),
-            login,
-            pass: Pass::default(),
+            api: Api::new(spec, doors)?,
             data: format!("/v1{data}"),
             field: field.ok_or(wrong("say which field in `field`"))?,
         })
     }
 
-    /// The token to call with, and whether it comes from an earlier login.
-    fn token(&self, call: Call) -> Result<(Secret, bool), StoreError> {
-        let role = match &self.login {
-            Login::Token(reference) => return Ok((self.web.fetch(reference)?, false)),
-            Login::Role(role) => role,
-        };
-        self.pass.token(&self.web, call, || {
-            let (role_id, secret_id) = (self.web.fetch(&role.role_id)?, self.web.fetch(&role.secret_id)?);
-            let mount: Vec<&str> = ["v1", "auth"].into_iter().chain(role.mount.split('/')).collect();
-            let path =
-                segments(&mount).ok_or_else(|| StoreError::Refused("the login's mount is empty".into()))?;
-            let body = Zeroizing::new(format!(
-                "{{\"role_id\":{},\"secret_id\":{}}}",
-                *quoted(&role_id)?,
-                *quoted(&secret_id)?
-            ));
-            let mut request = self.web.request("POST", &format!("{path}/login"));
-            request.headers = self.headers(None)?;
-            request.body = Some(Secret::new(body.as_bytes()));
-            Ok(pass::Login { request, token: &["auth", "client_token"], lasts: &["auth", "lease_duration"] })
-        })
-    }
-
-    fn headers(&self, token: Option<&Secret>) -> Result<Vec<(String, Secret)>, StoreError> {
-        // Servers behind an agent may demand it: a browser led here cannot send it.
-        let mut out = vec![plain("Content-Type", "application/json"), plain("X-Vault-Request", "true")];
-        if let Some(namespace) = &self.namespace {
-            out.push(header("X-Vault-Namespace", "", &Secret::new(namespace.as_bytes()))?);
-        }
-        if let Some(token) = token {
-            out.push(header("X-Vault-Token", "", token)?);
-        }
-        Ok(out)
-    }
-
-    fn ask(&self, method: &str, body: Option<&str>, call: Call) -> Result<Reply, StoreError> {
-        let (mut token, kept) = self.token(call)?;
-        let mut request = self.web.request(method, &self.data);
-        request.body = body.map(|b| Secret::new(b.as_bytes()));
-        request.headers = self.headers(Some(&token))?;
-        let reply = self.web.send(&request, call)?;
-        if reply.status != 403 || !kept {
-            return Ok(reply);
-        }
-        // The token was taken back early. Nothing was changed, so that it may be asked with a new one.
-        self.pass.forget();
-        token = self.token(call)?.0;
-        request.headers = self.headers(Some(&token))?;
-        self.web.send(&request, call)
-    }
-
     fn held(&self, call: Call) -> Result<Held, StoreError> {
-        let reply = self.ask("GET", None, call)?;
+        let reply = self.api.ask("GET", &self.data, None, call)?;
         let version = json::number(&reply.body, &["data", "metadata", "version"]);
         let strange =
             || StoreError::Unknown("the answer is none of this engine; is it version 2?".to_owned());
@@ -175,20 +112,7 @@ impl Openbao {
             // Nothing was ever there.
             (404, None) if empty_errors(&reply.body) => Ok(Held { version: 0, fields: None }),
             (200, None) => Err(strange()),
-            _ => Err(self.failed(&reply)),
-        }
-    }
-
-    /// An answer that is no success. The body's sentences come from the server and are not passed on.
-    fn failed(&self, reply: &Reply) -> StoreError {
-        match reply.status {
-            400 if reply.body.contains("check-and-set parameter did not match") => StoreError::Conflict,
-            // A replica that has not caught up.
-            412 => StoreError::Retry("it answers 412: it has not caught up with its own writes".to_owned()),
-            // Standbys of a replicated cluster take no calls.
-            472 | 473 => StoreError::Retry(format!("it answers {}: it is a standby", reply.status)),
-            503 if reply.body.contains("sealed") => StoreError::Retry("it is sealed".to_owned()),
-            _ => failed(reply, ""),
+            _ => Err(api::refusal(&reply)),
         }
     }
 }
@@ -248,11 +172,11 @@ impl Store for Openbao {
         };
         let body =
             Zeroizing::new(format!("{{\"options\":{{\"cas\":{}}},\"data\":{}}}", held.version, *fields));
-        let reply = self.ask("POST", Some(&body), call)?;
+        let reply = self.api.ask("POST", &self.data, Some(&body), call)?;
         match (reply.status, json::number(&reply.body, &["data", "version"])) {
             (200, Some(version)) => Ok(version.to_string()),
             (200..=299, _) => Err(StoreError::Unknown("it does not say which version it wrote".to_owned())),
-            _ => Err(self.failed(&reply)),
+            _ => Err(api::refusal(&reply)),
         }
     }
 }

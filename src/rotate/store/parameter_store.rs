@@ -9,11 +9,13 @@
 
 use super::aws_json::{AwsJson, AwsSpec, Service};
 use super::form::json;
+use super::list::{Entry, ListError, Listing, pages};
 use super::openbao::quoted;
 use super::part::Part;
 use super::{Doors, OpenError, Place};
 use crate::model::Secret;
 use crate::rotate::engine::{Call, Content, Store, StoreError};
+use serde::Deserialize;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -189,6 +191,41 @@ impl Store for ParameterStore {
             None => Err(StoreError::Unknown("it does not say which version it wrote".to_owned())),
         }
     }
+}
+
+/// A page of `DescribeParameters`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Page {
+    #[serde(default)]
+    parameters: Vec<Named>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Named {
+    name: String,
+}
+
+/// All parameters of the region that are encrypted.
+pub(super) fn list(spec: &AwsSpec, doors: Arc<dyn Doors>, call: Call) -> Result<Listing, ListError> {
+    let api = AwsJson::new(&SERVICE, spec, doors)?;
+    let filter =
+        "\"ParameterFilters\":[{\"Key\":\"Type\",\"Option\":\"Equals\",\"Values\":[\"SecureString\"]}]";
+    let mut listing = Listing::default();
+    pages(|token| {
+        let next = token.map(|t| format!(",\"NextToken\":{}", *json::spell(t))).unwrap_or_default();
+        let reply = api.ask("DescribeParameters", &format!("{{{filter},\"MaxResults\":50{next}}}"), call)?;
+        if reply.status != 200 {
+            return Err(api.refusal(&reply).into());
+        }
+        let page: Page = serde_json::from_str(&reply.body)
+            .map_err(|_| StoreError::Unknown("the answer holds no list of parameters".to_owned()))?;
+        listing.add(page.parameters.into_iter().map(|parameter| Entry::whole(parameter.name)))?;
+        Ok(page.next_token)
+    })?;
+    Ok(listing)
 }
 
 #[cfg(test)]

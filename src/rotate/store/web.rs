@@ -1,7 +1,7 @@
 //! What the stores behind HTTP have in common: a server, a request, and what becomes of one that fails.
 
 use super::{Doors, OpenError};
-use crate::call::{CallError, Place, Prepared, Reply, Values, render};
+use crate::call::{CallError, MOST_LIST, Place, Prepared, Reply, Values, render};
 use crate::model::Secret;
 use crate::rotate::engine::{Call, StoreError};
 use std::sync::Arc;
@@ -84,16 +84,27 @@ impl Web {
     /// Sends a request.
     pub(super) fn send(&self, request: &Prepared, call: Call) -> Result<Reply, StoreError> {
         let transport = self.doors.transport(&self.server).map_err(StoreError::Refused)?;
-        transport.send(request, call.deadline).map_err(|e| match e {
-            CallError::Refused(why) => StoreError::Refused(why),
-            e if e.is_unsent() => StoreError::Retry(e.to_string()),
-            e => StoreError::Unknown(e.to_string()),
-        })
+        transport.send(request, call.deadline).map_err(unsent)
+    }
+
+    /// Sends a request that changes nothing, whose answer may be a long list.
+    pub(super) fn look(&self, request: &Prepared, call: Call) -> Result<Reply, StoreError> {
+        let transport = self.doors.transport(&self.server).map_err(StoreError::Refused)?;
+        transport.read_list(request, call.deadline, MOST_LIST).map_err(unsent)
     }
 
     /// The value behind a reference.
     pub(super) fn fetch(&self, reference: &str) -> Result<Secret, StoreError> {
         self.doors.fetch(reference).map_err(|why| StoreError::Refused(format!("{reference}: {why}")))
+    }
+}
+
+/// What it means that no answer came.
+fn unsent(error: CallError) -> StoreError {
+    match error {
+        CallError::Refused(why) => StoreError::Refused(why),
+        e if e.is_unsent() => StoreError::Retry(e.to_string()),
+        e => StoreError::Unknown(e.to_string()),
     }
 }
 

@@ -79,6 +79,7 @@ macro_rules! codes {
 
 codes! {
     DuplicateKey = "duplicate-key", Error, "give one of them another id";
+    Unfilled = "unfilled", Error, "write what it is: `inventory discover` could not know it";
     UnknownProvider = "unknown-provider", Error, "take an id of `keywheel rules list`";
     UnknownRule = "unknown-rule", Error, "take an id of `keywheel rules list`";
     RuleOfOther = "rule-of-other-provider", Error, "name the provider's own rule";

@@ -1,6 +1,7 @@
 //! Names that are used are declared, and once.
 
 use super::{Code, One, Run};
+use crate::rotate::inventory::discover::FILL_IN;
 use crate::rotate::policy::{Name, StoreKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,8 +70,18 @@ pub(super) fn file(run: &mut Run<'_>) {
 pub(super) fn key(run: &mut Run<'_>, one: &One<'_>) {
     let (key, file) = (one.key, &run.policy.file);
     let own = |field| ["key", one.at.as_str(), field];
+    let words = [
+        ("team", key.team.as_str()),
+        ("service", key.service.as_str()),
+        ("environment", key.environment.as_str()),
+        ("account", key.account.as_str()),
+    ];
+    for (field, _) in words.iter().filter(|(_, said)| *said == FILL_IN) {
+        run.tell_field(Code::Unfilled, one, &[field], format!("`{field}` is a draft's `{FILL_IN}`"));
+    }
     unknown(run, key.class.as_ref(), "class", file.class.keys(), &own("class"));
-    unknown(run, Some(&key.team), "team", file.team.keys(), &own("team"));
+    let team = Some(&key.team).filter(|team| team.as_str() != FILL_IN);
+    unknown(run, team, "team", file.team.keys(), &own("team"));
     unknown(run, key.admin.as_ref(), "admin", file.admin.keys(), &own("admin"));
     let ids = || file.key.iter().map(|key| &key.id);
     unknown(run, key.staging.as_ref(), "key", ids(), &own("staging"));

@@ -118,6 +118,11 @@ const CASES: &[Case] = &[
         "54:1: error[duplicate-key]: the id `prod` stands twice",
     ),
     (
+        Code::Unfilled,
+        &[("service = 'keys'", "service = 'fill-in'")],
+        "error[unfilled]: key root: `service` is a draft's `fill-in`",
+    ),
+    (
         Code::UnknownProvider,
         &[("provider = 'other'\n", "provider = 'acmee'\n")],
         "no rule is of the provider `acmee`",

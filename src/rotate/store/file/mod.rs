@@ -4,6 +4,7 @@
 mod folder;
 
 use super::form::{Form, FormError};
+use super::list::{Entry, ListError, Listing};
 use super::{Doors, FileSpec, OpenError, Place};
 use crate::model::Secret;
 use crate::rotate::engine::{Call, Content, Store, StoreError};
@@ -81,6 +82,23 @@ impl Store for FileStore {
         let modified = folder.replace(&old, &new, self.step)?;
         Ok(self.version(&new, modified))
     }
+}
+
+/// The names in one file.
+pub(super) fn list(
+    spec: &FileSpec,
+    path: &str,
+    doors: Arc<dyn Doors>,
+    call: Call,
+) -> Result<Listing, ListError> {
+    let store = FileStore::new(spec, &super::list::standing(path.to_owned()), doors)?;
+    let folder = Folder::lock(&store.path, call.deadline)?;
+    let mut listing = Listing::default();
+    if let Some(opened) = folder.open()? {
+        let fields = store.form.fields(&opened.text).map_err(unclear)?.ok_or(ListError::NoNames)?;
+        listing.add(fields.into_iter().map(|field| Entry::named(path, field)))?;
+    }
+    Ok(listing)
 }
 
 #[cfg(test)]

@@ -7,6 +7,23 @@ use zeroize::Zeroizing;
 
 pub(super) fn find(text: &str, name: &str) -> Result<Option<Spot>, FormError> {
     let mut found = None;
+    for (_, spot) in assignments(text).into_iter().filter(|(own, _)| *own == name) {
+        let spot = spot.ok_or(FormError("the quotes of the assignment do not match"))?;
+        if found.replace(spot).is_some() {
+            return Err(FormError("the file assigns the name more than once"));
+        }
+    }
+    Ok(found)
+}
+
+/// The names that are assigned, in order.
+pub(super) fn names(text: &str) -> Vec<String> {
+    assignments(text).into_iter().map(|(name, _)| name.to_owned()).collect()
+}
+
+/// The assignments in order, each with its value; none where the quotes do not match.
+fn assignments(text: &str) -> Vec<(&str, Option<Spot>)> {
+    let mut found = Vec::new();
     let mut at = if text.starts_with('\u{feff}') { 3 } else { 0 };
     while at < text.len() {
         let end = text[at..].find('\n').map_or(text.len(), |n| at + n);
@@ -14,20 +31,19 @@ pub(super) fn find(text: &str, name: &str) -> Result<Option<Spot>, FormError> {
             at = end + 1;
             continue;
         };
-        let wanted = own == name;
         match value_at(text, at + value, end) {
             Some((spot, after)) => {
-                if wanted && found.replace(spot).is_some() {
-                    return Err(FormError("the file assigns the name more than once"));
-                }
+                found.push((own, Some(spot)));
                 // A quoted value may have ended lines further down.
                 at = text[after..].find('\n').map_or(text.len(), |n| after + n + 1);
             }
-            None if wanted => return Err(FormError("the quotes of the assignment do not match")),
-            None => at = end + 1,
+            None => {
+                found.push((own, None));
+                at = end + 1;
+            }
         }
     }
-    Ok(found)
+    found
 }
 
 /// The name that a line assigns, and where the value begins.

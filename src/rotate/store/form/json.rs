@@ -80,6 +80,35 @@ pub(in crate::rotate::store) fn find(text: &str, steps: &[String]) -> Result<Opt
     }))
 }
 
+/// The names of the object that a pointer leads to, in order; none where something else stands, or nothing.
+pub(in crate::rotate::store) fn names(text: &str, steps: &[&str]) -> Result<Option<Vec<String>>, FormError> {
+    let Some(part) = part(text, steps)?.filter(|part| part.starts_with('{')) else { return Ok(None) };
+    let members: Members<'_> =
+        serde_json::from_str(part).map_err(|_| FormError("the text is not valid JSON"))?;
+    Ok(Some(members.0.into_iter().map(|(name, _)| name).collect()))
+}
+
+/// The pointers of all texts (RFC 6901).
+pub(super) fn texts(text: &str) -> Result<Vec<String>, FormError> {
+    let whole: &RawValue = serde_json::from_str(text).map_err(|_| FormError("the text is not valid JSON"))?;
+    let (mut out, mut open) = (Vec::new(), vec![(String::new(), whole.get())]);
+    while let Some((at, part)) = open.pop() {
+        let step = |name: &str| format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+        if part.starts_with('"') {
+            out.push(at);
+        } else if part.starts_with('{') {
+            let members: Members<'_> =
+                serde_json::from_str(part).map_err(|_| FormError("the text is not valid JSON"))?;
+            open.extend(members.0.into_iter().map(|(name, value)| (step(&name), value.get())));
+        } else if part.starts_with('[') {
+            let items: Vec<&RawValue> =
+                serde_json::from_str(part).map_err(|_| FormError("the text is not valid JSON"))?;
+            open.extend(items.into_iter().enumerate().map(|(n, value)| (step(&n.to_string()), value.get())));
+        }
+    }
+    Ok(out)
+}
+
 /// A whole number.
 pub(in crate::rotate::store) fn number(text: &str, steps: &[&str]) -> Option<u64> {
     part(text, steps).ok().flatten()?.parse().ok()

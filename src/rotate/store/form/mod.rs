@@ -80,6 +80,18 @@ impl Form {
         }
     }
 
+    /// The fields that have a text; none in a form whose fields are not listed.
+    ///
+    /// # Errors
+    /// The text cannot be read.
+    pub(super) fn fields(self, text: &str) -> Result<Option<Vec<String>>, FormError> {
+        match self {
+            Form::Dotenv => Ok(Some(dotenv::names(text))),
+            Form::Json => json::texts(text).map(Some),
+            Form::Properties | Form::Toml | Form::Yaml => Ok(None),
+        }
+    }
+
     /// The text with another value for a field.
     ///
     /// # Errors
