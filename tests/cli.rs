@@ -9,6 +9,8 @@ mod crowd;
 #[cfg(unix)]
 #[path = "cli/demonstration.rs"]
 mod demonstration;
+#[path = "cli/discover.rs"]
+mod discover;
 #[path = "cli/github.rs"]
 mod github;
 #[cfg(unix)]
@@ -19,6 +21,9 @@ mod migrate;
 #[cfg(target_os = "linux")]
 #[path = "wire/namespace.rs"]
 mod namespace;
+#[cfg(unix)]
+#[path = "cli/openbao.rs"]
+mod openbao;
 #[path = "cli/openrouter.rs"]
 mod openrouter;
 #[path = "cli/policy.rs"]

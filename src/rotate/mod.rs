@@ -5,6 +5,7 @@
 //! - [`machine`] decides: two pure functions, without any input or output.
 //! - [`journal`] remembers: every change is one transaction, sealed and audited.
 //! - [`engine`] acts: one step a call, one change a step, announced before and written down after.
+//! - [`seal`] seals what it keeps, under a key from elsewhere; [`transit`] lets OpenBao keep that.
 //! - [`store`] puts keys where they are read.
 //! - [`provider`] makes, lists and ends keys as rules declare it.
 //! - [`revoke`] switches one leaked key off, and proves that it is dead.
@@ -36,6 +37,7 @@ pub mod signed;
 pub mod store;
 pub mod time;
 pub mod told;
+pub mod transit;
 
 pub use engine::{Engine, EngineError, Progress, Provider, Store};
 pub use journal::{Journal, JournalError, RotationId};

@@ -5,7 +5,7 @@ use crate::cli::{code, organisation, output, usage};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use keywheel::rotate::audit::Head;
-use keywheel::rotate::journal::JournalError;
+use keywheel::rotate::journal::{JournalError, Wrapper};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -35,6 +35,16 @@ enum What {
         #[command(flatten)]
         office: OfficeArgs,
     },
+}
+
+/// Wraps the journal's data key anew.
+pub(super) fn rewrap(args: &OfficeArgs) -> Result<u8> {
+    let wrapper = args.wrapper()?;
+    let office = args.open()?;
+    office.journal.rewrap(&wrapper, office.now()).map_err(usage)?;
+    office.export_head()?;
+    output::tell(&format!("the journal's data key is wrapped by the newest version of {}", wrapper.name()));
+    Ok(code::CLEAN)
 }
 
 pub(super) fn run(args: &AuditArgs) -> Result<u8> {

@@ -86,6 +86,12 @@ enum What {
     Alerts(post::AlertsArgs),
     /// Check, export or summarise the audit
     Audit(audit::AuditArgs),
+    /// Wrap the key that seals the journal anew, by the newest version of OpenBao's key
+    #[command(
+        after_help = "For a journal with --master-key transit:KEY, after `bao write -f transit/keys/KEY/rotate`. What is \
+sealed stays as it is."
+    )]
+    Rewrap(OfficeArgs),
     /// Switch one key off at its provider, and prove that it is dead
     #[command(
         after_help = "Reads one key from standard input, never from the command line, or finds it again by a report. \
@@ -116,6 +122,7 @@ pub(crate) fn run(args: &RotateCommand) -> Result<u8> {
         What::Runbook(args) => status::runbook(args),
         What::Alerts(args) => post::alerts(args),
         What::Audit(args) => audit::run(args),
+        What::Rewrap(args) => audit::rewrap(args),
         What::Revoke(args) => revoke::run(args),
     }
 }

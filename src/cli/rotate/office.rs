@@ -1,15 +1,17 @@
 //! Where rotations are written down: the folder of the journal, the keys that seal it, the head of its audit.
 
-use super::world::World;
+use super::world::{World, transit};
 use crate::cli::verify::private_folder;
 use crate::cli::{output, random, usage};
 use anyhow::{Context, Result};
 use clap::Args;
+use keywheel::model::Secret;
 use keywheel::rotate::Journal;
 use keywheel::rotate::engine::{Clock, SystemClock};
 use keywheel::rotate::seal::Keyring;
 use keywheel::rotate::store::Doors;
 use keywheel::rotate::time::Moment;
+use keywheel::rotate::transit::Transit;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +21,7 @@ pub(crate) struct OfficeArgs {
     /// Folder of the journal
     #[arg(long, value_name = "DIR", env = "KEYWHEEL_STATE")]
     state: Option<PathBuf>,
-    /// Where the key is that seals the journal: env:NAME, file:/path or openbao:mount/path#field
+    /// Where the key is that seals the journal: env:NAME, file:/path, openbao:mount/path#field, or transit:KEY, a key of OpenBao that wraps it
     #[arg(long, value_name = "REF", env = "KEYWHEEL_MASTER_KEY", hide_env_values = true)]
     master_key: Option<String>,
     /// Where a former one is, which still opens what it sealed
@@ -74,20 +76,41 @@ impl OfficeArgs {
             )
         })?;
         owned(folder)?;
-        let doors = World::new(None);
-        let fetch = |reference: &str| {
-            doors.fetch(reference).map_err(|why| usage(format!("the key that seals the journal: {why}")))
-        };
-        let master = fetch(reference)?;
-        let former = self.former_master_key.iter().map(|r| fetch(r)).collect::<Result<Vec<_>>>()?;
+        let path = folder.join("journal.db");
+        let master = key(&path, reference, true)?;
+        let former =
+            self.former_master_key.iter().map(|r| key(&path, r, false)).collect::<Result<Vec<_>>>()?;
         let ring = || -> Result<Keyring> {
             let ring = Keyring::new(master.expose()).map_err(usage)?;
             former.iter().try_fold(ring, |ring, key| ring.with_former(key.expose()).map_err(usage))
         };
-        let journal = Journal::open(&folder.join("journal.db"), ring()?).map_err(usage)?;
+        let journal = Journal::open(&path, ring()?).map_err(usage)?;
         let doors = Arc::new(World::new(Some(ring()?)));
         let usage = self.usage.clone().filter(|path| !path.as_os_str().is_empty());
         Ok(Office { journal, doors, usage, head: self.audit_head.clone() })
+    }
+}
+
+impl OfficeArgs {
+    /// The key of OpenBao that wraps the journal's data key.
+    pub(super) fn wrapper(&self) -> Result<Transit> {
+        let named = self.master_key.as_deref().and_then(|reference| reference.strip_prefix(TRANSIT));
+        let named = named.ok_or_else(|| {
+            usage("nothing wraps the key that seals this journal: only with --master-key transit:KEY there is something to wrap anew")
+        })?;
+        transit(named).map_err(|why| usage(format!("the key that seals the journal: {why}")))
+    }
+}
+
+/// What a reference begins with that names a key of OpenBao's transit engine.
+const TRANSIT: &str = "transit:";
+
+/// The key behind a reference, or the journal's data key that it wraps.
+fn key(journal: &Path, reference: &str, make: bool) -> Result<Secret> {
+    let wrong = |why: String| usage(format!("the key that seals the journal: {why}"));
+    match reference.strip_prefix(TRANSIT) {
+        Some(named) => Journal::data_key(journal, &transit(named).map_err(wrong)?, make).map_err(usage),
+        None => World::new(None).fetch(reference).map_err(wrong),
     }
 }
 

@@ -7,8 +7,9 @@ use keywheel::model::Secret;
 use keywheel::rotate::engine::{Call, Clock, SystemClock};
 use keywheel::rotate::policy::{Reference, Url};
 use keywheel::rotate::seal::Keyring;
-use keywheel::rotate::store::{Doors, OpenbaoSpec, Place, Server, Spec};
+use keywheel::rotate::store::{AppRole, Doors, OpenbaoSpec, Place, Server, Spec};
 use keywheel::rotate::time::Moment;
+use keywheel::rotate::transit::Transit;
 use keywheel::source::git::{GitError, Index, Repository, Surroundings};
 use std::env;
 use std::fs::File;
@@ -122,24 +123,45 @@ fn file(path: &Path, secret: bool) -> Result<Secret, String> {
     if text.is_empty() { Err(format!("{} is empty", path.display())) } else { Ok(Secret::new(text)) }
 }
 
-/// A field of a secret in the OpenBao that the environment names, as its own command does.
-fn openbao(path: String, field: String) -> Result<Secret, String> {
+/// The OpenBao that the environment names, as its own command does.
+fn server() -> Result<OpenbaoSpec, String> {
     let var = |names: [&'static str; 2]| {
         names.into_iter().find_map(|n| env::var(n).ok().filter(|v| !v.is_empty()).map(|v| (n, v)))
     };
     let (_, address) =
         var(["BAO_ADDR", "VAULT_ADDR"]).ok_or("set BAO_ADDR, or VAULT_ADDR, to its address")?;
-    let (token, _) = var(["BAO_TOKEN", "VAULT_TOKEN"]).ok_or("set BAO_TOKEN, or VAULT_TOKEN")?;
+    let token = var(["BAO_TOKEN", "VAULT_TOKEN"]).map(|(name, _)| format!("env:{name}"));
+    let role = var(["BAO_ROLE_ID", "VAULT_ROLE_ID"]).zip(var(["BAO_SECRET_ID", "VAULT_SECRET_ID"]));
+    let approle = role.filter(|_| token.is_none()).map(|((role, _), (secret, _))| AppRole {
+        role_id: format!("env:{role}"),
+        secret_id: format!("env:{secret}"),
+        mount: "approle".to_owned(),
+    });
+    if token.is_none() && approle.is_none() {
+        return Err("set BAO_TOKEN, or VAULT_TOKEN; or BAO_ROLE_ID and BAO_SECRET_ID, to sign in by AppRole"
+            .to_owned());
+    }
     let address = Url::try_from(address)?.as_str().to_owned();
-    let spec = Spec::Openbao(OpenbaoSpec {
+    Ok(OpenbaoSpec {
         plain: address.starts_with("http://"),
         address,
         ca: None,
         namespace: var(["BAO_NAMESPACE", "VAULT_NAMESPACE"]).map(|(_, v)| v),
         mount: None,
-        token: Some(format!("env:{token}")),
-        approle: None,
-    });
+        token,
+        approle,
+    })
+}
+
+/// The key of its transit engine that `transit:NAME` names.
+pub(super) fn transit(named: &str) -> Result<Transit, String> {
+    let doors: Arc<dyn Doors> = Arc::new(World::new(None));
+    Transit::new(named, &server()?, doors).map_err(|e| e.to_string())
+}
+
+/// A field of a secret in it.
+fn openbao(path: String, field: String) -> Result<Secret, String> {
+    let spec = Spec::Openbao(server()?);
     let place = Place { path, field: Some(field), ..Place::default() };
     let doors: Arc<dyn Doors> = Arc::new(World::new(None));
     let store = spec.open(&place, &doors).map_err(|e| e.to_string())?;

@@ -13,6 +13,7 @@ mod schema;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod wrapped;
 
 use crate::alert::OutboxError;
 use crate::rotate::audit::{AuditFault, Head};
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 pub use history::Kept;
 pub use record::{Extra, New, Record, RotationId};
 pub use talk::{Letter, Scope};
+pub use wrapped::{WrapError, Wrapper};
 
 /// An open journal. One thread's; other processes and threads open their own.
 pub struct Journal {
@@ -105,6 +107,12 @@ pub enum JournalError {
     /// The machine refuses.
     #[error(transparent)]
     Illegal(#[from] Illegal),
+    /// The data key that something else wraps.
+    #[error("the key that seals the journal: {0}")]
+    Wrap(#[from] WrapError),
+    /// No data key is there.
+    #[error("the journal holds no data key that `{0}` wraps: is this the right journal, and the right key?")]
+    Unwrapped(String),
     /// Sealing.
     #[error(transparent)]
     Seal(#[from] SealError),

@@ -19,35 +19,40 @@ impl Journal {
     /// See [`JournalError`]: a network file system, a file that others may read, a database that is no journal
     /// or one of a newer version.
     pub fn open(path: &Path, keyring: Keyring) -> Result<Journal, JournalError> {
-        let file = private(path)?;
-        local(&file, path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut db = Connection::open_with_flags(path, flags)?;
-        db.busy_timeout(PATIENCE)?;
-        let empty = file.metadata().map_err(|e| JournalError::File(path.into(), e))?.len() == 0;
-        if sqlite::write_ahead(&db, PATIENCE)? != "wal" {
-            return Err(JournalError::NoWal(path.into()));
-        }
-        db.execute_batch(
-            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;
-             PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
-        )?;
-        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let pragma = |name: &str| tx.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
-        match (pragma("application_id")?, pragma("user_version")?) {
-            (APPLICATION, VERSION) => {}
-            (APPLICATION, version) => return Err(JournalError::Version(version)),
-            (0, 0) if empty || tables(&tx)? == 0 => {
-                tx.execute_batch(TABLES)?;
-                tx.execute_batch(&format!(
-                    "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-                ))?;
-            }
-            _ => return Err(JournalError::Foreign(path.into())),
-        }
-        tx.commit()?;
-        Ok(Journal::new(db, path.to_owned(), keyring))
+        Ok(Journal::new(connect(path)?, path.to_owned(), keyring))
     }
+}
+
+/// Opens the database, or makes it.
+pub(super) fn connect(path: &Path) -> Result<Connection, JournalError> {
+    let file = private(path)?;
+    local(&file, path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(PATIENCE)?;
+    let empty = file.metadata().map_err(|e| JournalError::File(path.into(), e))?.len() == 0;
+    if sqlite::write_ahead(&db, PATIENCE)? != "wal" {
+        return Err(JournalError::NoWal(path.into()));
+    }
+    db.execute_batch(
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;
+             PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;",
+    )?;
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let pragma = |name: &str| tx.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
+    match (pragma("application_id")?, pragma("user_version")?) {
+        (APPLICATION, VERSION) => {}
+        (APPLICATION, version) => return Err(JournalError::Version(version)),
+        (0, 0) if empty || tables(&tx)? == 0 => {
+            tx.execute_batch(TABLES)?;
+            tx.execute_batch(&format!(
+                "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
+            ))?;
+        }
+        _ => return Err(JournalError::Foreign(path.into())),
+    }
+    tx.commit()?;
+    Ok(db)
 }
 
 fn tables(db: &Connection) -> Result<i64, rusqlite::Error> {

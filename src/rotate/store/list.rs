@@ -158,18 +158,22 @@ impl Spec {
         doors: &Arc<dyn Doors>,
         call: Call,
     ) -> Result<Vec<(Option<String>, Secret)>, ListError> {
+        let fields = match self {
+            // The engine's fields need not be texts, and it does not tell which are.
+            Spec::Openbao(spec) => Some(super::openbao::fields(spec, &entry.path, Arc::clone(doors), call)?),
+            Spec::Kubernetes(spec) if entry.field == Field::Untold => {
+                Some(super::kubernetes::fields(spec, &entry.path, Arc::clone(doors), call)?)
+            }
+            _ => None,
+        };
         let field = match &entry.field {
             Field::Named(field) => Some(field.clone()),
-            Field::Whole => None,
-            Field::Untold => {
-                let doors = Arc::clone(doors);
-                return match self {
-                    Spec::Openbao(spec) => super::openbao::fields(spec, &entry.path, doors, call),
-                    Spec::Kubernetes(spec) => super::kubernetes::fields(spec, &entry.path, doors, call),
-                    _ => Err(ListError::NoNames),
-                };
-            }
+            Field::Whole | Field::Untold => None,
         };
+        if let Some(mut fields) = fields {
+            fields.retain(|(name, _)| field.is_none() || *name == field);
+            return Ok(fields);
+        }
         let place = Place { path: entry.path.clone(), field: field.clone(), ..Place::default() };
         let Some(value) = self.open(&place, doors)?.read(call)?.current else { return Ok(Vec::new()) };
         if field.is_none()
@@ -191,3 +195,6 @@ fn members(value: &Secret) -> Option<Vec<(Option<String>, Secret)>> {
     };
     Some(names.into_iter().filter_map(one).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ mod hook;
 mod infisical;
 mod kubernetes;
 mod list;
-mod openbao;
+pub(in crate::rotate) mod openbao;
 mod parameter_store;
 mod part;
 mod pass;

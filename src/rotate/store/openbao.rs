@@ -6,7 +6,7 @@
 //! whoever may list; a second path would be a second copy of a live key, which outlives a crash and needs a policy
 //! of its own. The engine keeps earlier versions, and the journal keeps the old value sealed.
 
-mod api;
+pub(in crate::rotate) mod api;
 mod list;
 
 pub(super) use list::{fields, list};

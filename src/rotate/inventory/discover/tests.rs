@@ -128,6 +128,7 @@ fn a_lineage_that_nobody_can_recognise_is_said_so() {
         kinds(&discover(
             &inventory(),
             Shown { lists: vec![other], ..Shown::default() },
+            &|_, _| false,
             Timestamp::UNIX_EPOCH
         )),
         Vec::<String>::new()

@@ -1,4 +1,5 @@
-//! The HTTP interface of OpenBao and HashiCorp Vault: signing in, and asking with the token.
+//! The HTTP interface of OpenBao and HashiCorp Vault: signing in, and asking with the token. Its secrets and its keys
+//! are asked in the same way.
 
 use super::super::pass::{self, Pass};
 use super::super::web::{Web, failed, header, plain, segments};
