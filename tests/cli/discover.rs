@@ -72,7 +72,7 @@ fn values_join_what_stands_in_code_to_what_lies_in_stores() {
     let env = shop.folder.0.join("app/.env");
     fs::write(&env, format!("OPENROUTER_API_KEY={}\nPORT=8080\nSPARE={}\n", value(1), value(2))).unwrap();
     shop.folder.put("tree/src/a.env", format!("OPENROUTER_API_KEY={}\n", value(2)));
-    shop.folder.put("CODEOWNERS", "/tree/src/ @acme/dev\n");
+    shop.folder.put("CODEOWNERS", "src/ @acme/dev\n");
     let scan = shop.folder.run(&["scan", "tree", "--format", "json=report.json"]);
     assert_eq!(scan.code, 1, "{scan:#?}");
     let seen = ["--report", "report.json", "--codeowners", "CODEOWNERS", "--format", "json"];
@@ -105,7 +105,7 @@ fn values_join_what_stands_in_code_to_what_lies_in_stores() {
         assert!(text.contains(told), "{told}: {text}");
     }
     // With a baseline of another key nothing would be recognised.
-    shop.folder.run(&["baseline", "create", "tree", "--output", "other.txt"]);
+    shop.folder.run(&["baseline", "create", "tree", "--baseline", "other.txt"]).gives(0, "");
     discover(&shop, &["--read-stores", "--baseline", "other.txt"]).gives(2, "would ever be recognised");
 }
 

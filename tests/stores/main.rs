@@ -40,6 +40,14 @@ fn open(world: &World, spec: &str, path: &str, field: Option<&str>) -> Box<dyn S
     spec.open(&place, &(Arc::new(world.clone()) as _)).unwrap_or_else(|e| panic!("{e}"))
 }
 
+/// The paths that a store lists.
+fn listed(world: &World, spec: &str, shelf: &str) -> Vec<String> {
+    let spec: Spec = toml::from_str(spec).unwrap();
+    let listing = spec.list(shelf, &(Arc::new(world.clone()) as _), call()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(listing.failed, Vec::<String>::new());
+    listing.entries.into_iter().map(|entry| entry.path).collect()
+}
+
 fn ask(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let (host, port) = address.strip_prefix("http://").unwrap().rsplit_once(':').unwrap();
     let secret = |text: &str| Secret::new(text.as_bytes());
@@ -169,6 +177,8 @@ fn secrets_manager() {
         ask(&address, "POST", "/", &headers, &body);
         through(&*open(&world, &spec, name, field), true);
     }
+    let names = listed(&world, &spec, "");
+    assert!(["plain", "json"].iter().all(|name| names.iter().any(|n| n == name)), "{names:?}");
     let absent = open(&world, &spec, "absent", None);
     assert_eq!(absent.read(call()).unwrap().version, "-/-");
     assert!(matches!(absent.write(call(), &key(2), "-/-"), Err(StoreError::Refused(_))));
@@ -228,6 +238,17 @@ fn parameter_store() {
     ssm("PutParameter", serde_json::json!({"Name": "/shop/clear", "Value": one, "Type": "String"}));
     let clear = open(&world, &spec, "/shop/clear", None);
     assert!(matches!(clear.read(call()), Err(StoreError::Refused(_))));
+    // Only what is encrypted, whichever page it is on.
+    for n in 0..60 {
+        let name = format!("/many/{n:02}");
+        ssm("PutParameter", serde_json::json!({"Name": name, "Value": "x", "Type": "SecureString"}));
+    }
+    let names = listed(&world, &spec, "");
+    assert_eq!(names.iter().filter(|name| name.starts_with("/many/")).count(), 60, "{names:?}");
+    assert!(
+        names.iter().any(|n| n == "/shop/plain") && !names.iter().any(|n| n == "/shop/clear"),
+        "{names:?}"
+    );
     let absent = open(&world, &spec, "/shop/absent", None);
     assert_eq!(absent.read(call()).unwrap().version, "-");
     assert!(matches!(absent.write(call(), &key(2), "-"), Err(StoreError::Refused(_))));
@@ -264,6 +285,8 @@ fn gcp_secret_manager() {
             serde_json::from_str(&ask(&address, "GET", &path, &[], "").body).unwrap();
         assert_eq!(versions["totalSize"], 3, "nothing is added but what is written");
     }
+    let names = listed(&world, &spec, "shop-1");
+    assert_eq!(names, ["shop-1/json", "shop-1/plain"]);
     let absent = open(&world, &spec, "shop-1/absent", None);
     assert_eq!(absent.read(call()).unwrap().version, "-");
     assert!(matches!(absent.write(call(), &key(2), "-"), Err(StoreError::Refused(_))));

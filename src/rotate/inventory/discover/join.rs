@@ -21,15 +21,18 @@ pub fn discover(policy: &Policy, shown: Shown, hides: Hides<'_>, now: Timestamp)
     let run = Run { policy, lists: &lists, journal: &journal, hides };
     let mut found = Discovery { failed, passed, ..Discovery::default() };
     let mut taken: BTreeSet<String> = policy.file.key.iter().map(|key| key.id.to_string()).collect();
-    let mut drafted = BTreeSet::new();
-    for list in &lists {
-        for key in &list.keys {
-            if policy.file.key.iter().any(|lineage| run.is_of(list, key, lineage)) {
-                found.known += 1;
-            } else if drafted.insert((&list.provider, &list.admin, &list.ask, &key.id)) {
-                // Rules of one provider may share a list.
-                found.keys.push(run.draft(list, key, &mut taken, now));
-            }
+    // Several rules or credentials may be shown the same key.
+    let all = || lists.iter().flat_map(|list| list.keys.iter().map(move |key| (list, key)));
+    let same = |list: &'_ KeyList, key: &Listed| (list.provider.clone(), key.id.0.clone(), key.name.clone());
+    let is_known =
+        |list: &KeyList, key: &Listed| policy.file.key.iter().any(|lineage| run.is_of(list, key, lineage));
+    let known: BTreeSet<_> =
+        all().filter(|(list, key)| is_known(list, key)).map(|(list, key)| same(list, key)).collect();
+    found.known = known.len();
+    let mut seen = known;
+    for (list, key) in all() {
+        if seen.insert(same(list, key)) {
+            found.keys.push(run.draft(list, key, &mut taken, now));
         }
     }
     let values = values(policy);

@@ -110,6 +110,14 @@ fn listed_keys_are_known_by_id_by_journal_or_by_the_name_of_a_rotation() {
 }
 
 #[test]
+fn a_key_that_two_credentials_are_shown_is_one_key() {
+    let keys = || vec![listed("k-a", "x"), listed("k-new", "y")];
+    let other = KeyList { admin: "second".to_owned(), rule: "acme-other".to_owned(), ..list(keys()) };
+    let found = found(Shown { lists: vec![other, list(keys())], ..Shown::default() });
+    assert_eq!((found.known, found.keys.len()), (1, 1));
+}
+
+#[test]
 fn an_id_or_name_that_looks_like_a_credential_is_left_out() {
     let found =
         found(Shown { lists: vec![list(vec![listed("credential-1", "credential 2")])], ..Shown::default() });
