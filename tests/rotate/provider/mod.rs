@@ -3,6 +3,7 @@
 mod book;
 mod clock;
 mod clouds;
+mod listed;
 mod net;
 mod platforms;
 mod rig;
