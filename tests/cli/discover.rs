@@ -173,9 +173,11 @@ fn a_draft_is_a_new_file_of_its_owner() {
 #[test]
 fn a_key_that_was_turned_over_is_known() {
     let shop = shop();
+    let state = ["--state", "state", "--master-key", "env:MASTER"];
+    discover(&shop, &state).gives(1, "holds no journal yet");
+    assert!(!shop.folder.0.join("state").exists(), "looking makes no journal");
     shop.rotate(&["run"]).gives(0, "done; generation 2");
     // By the name that the rotation gave it, and by the journal.
-    let state = ["--state", "state", "--master-key", "env:MASTER"];
     let master = "0f".repeat(32);
     for args in [&[][..], &state] {
         let out = discover_with(&shop, &[("MASTER", &master)], args).gives(1, "2 keys drafted, 1 known");

@@ -94,7 +94,11 @@ pub(crate) fn run(args: &DiscoverArgs) -> Result<u8> {
     let fingerprints = args.fingerprints(&organisation)?;
     signal::watch();
     let mut shown = Shown { code: args.code(&organisation)?, ..Shown::default() };
-    if args.office.named() {
+    if args.office.named() && !args.office.is_there() {
+        output::tell(
+            "the folder of --state holds no journal yet: keys are known by what the policy says alone",
+        );
+    } else if args.office.named() {
         let journal = args.office.look()?.journal;
         for key in &policy.file.key {
             let ids = journal.known(key.id.as_str())?.into_iter().map(|id| id.0).collect();

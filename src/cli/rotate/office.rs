@@ -53,6 +53,11 @@ impl OfficeArgs {
         self.state.as_deref().is_some_and(|state| !state.as_os_str().is_empty())
     }
 
+    /// Whether a journal is named and there: opening one that is not there makes it.
+    pub(super) fn is_there(&self) -> bool {
+        self.named() && self.state.as_deref().is_some_and(|state| state.join(JOURNAL).exists())
+    }
+
     /// Opens the journal to change something.
     pub(super) fn open(&self) -> Result<Office> {
         not_proposed()?;
@@ -76,7 +81,7 @@ impl OfficeArgs {
             )
         })?;
         owned(folder)?;
-        let path = folder.join("journal.db");
+        let path = folder.join(JOURNAL);
         let master = key(&path, reference, true)?;
         let former =
             self.former_master_key.iter().map(|r| key(&path, r, false)).collect::<Result<Vec<_>>>()?;
@@ -102,6 +107,8 @@ impl OfficeArgs {
     }
 }
 
+/// The journal's file in its folder.
+const JOURNAL: &str = "journal.db";
 /// What a reference begins with that names a key of OpenBao's transit engine.
 const TRANSIT: &str = "transit:";
 
