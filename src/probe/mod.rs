@@ -3,7 +3,8 @@
 //!
 //! A login goes to a host that stands in scanned text, so that it needs the organisation's word: `allow` of the
 //! endpoint named after the protocol. It goes to an address that was checked, keeps the TLS that the text asks for,
-//! never gives a password as it is to somebody unproved, and does nothing but sign in. Whatever the other side does
+//! never gives a password as it is to somebody unproved, and does nothing but sign in. The one exception is the
+//! [`Console`] of PostgreSQL, with which an administrator's own credential turns roles over. Whatever the other side does
 //! ends before the deadline, in bounded memory. What it does not clearly refuse is unknown.
 
 mod aws;
@@ -26,7 +27,7 @@ pub use google::GoogleServiceAccount;
 pub use mongodb::Mongodb;
 pub use mysql::Mysql;
 pub use net::Net;
-pub use postgres::Postgres;
+pub use postgres::{BadLogin, Console, ConsoleError, Login, Postgres, Row, SignedIn, scram_verifier};
 pub use redis::Redis;
 pub use smtp::Smtp;
 

@@ -31,6 +31,45 @@ impl Hash {
     }
 }
 
+/// What a server keeps of a new password (RFC 5803): with a salt of its own and the fewest iterations that are common,
+/// since a password that was drawn at random gains nothing by more. The password must be printable ASCII.
+pub(super) fn verifier(password: &[u8]) -> Result<Zeroizing<String>, Fault> {
+    let mut salt = [0; 16];
+    random(&mut salt)?;
+    verifier_with(password, &salt)
+}
+
+fn verifier_with(password: &[u8], salt: &[u8]) -> Result<Zeroizing<String>, Fault> {
+    if !printable(password) {
+        return Err(Fault::refused("a password beyond ASCII is not set: it has several forms"));
+    }
+    let count = *ITERATIONS.start();
+    let (mac, hash, stretch) = Hash::Sha256.parts();
+    let times = NonZeroU32::new(count).ok_or_else(|| Fault::refused("no iterations"))?;
+    let salted = salted(hash, stretch, times, salt, password);
+    let salted = hmac::Key::new(mac, &salted);
+    let stored = digest::digest(hash, hmac::sign(&salted, b"Client Key").as_ref());
+    let server = hmac::sign(&salted, b"Server Key");
+    let (salt, stored, server) = (base64(salt), base64(stored.as_ref()), base64(server.as_ref()));
+    Ok(Zeroizing::new(format!("SCRAM-SHA-256${count}:{salt}${stored}:{server}")))
+}
+
+fn printable(password: &[u8]) -> bool {
+    password.iter().all(|b| matches!(b, b' '..=b'~'))
+}
+
+fn salted(
+    hash: &'static digest::Algorithm,
+    stretch: pbkdf2::Algorithm,
+    count: NonZeroU32,
+    salt: &[u8],
+    password: &[u8],
+) -> Zeroizing<Vec<u8>> {
+    let mut salted = Zeroizing::new(vec![0; hash.output_len()]);
+    pbkdf2::derive(stretch, count, salt, password, &mut salted);
+    salted
+}
+
 /// A login under way.
 pub(super) struct Scram {
     hash: Hash,
@@ -51,7 +90,7 @@ impl Scram {
     }
 
     fn with_nonce(hash: Hash, user: &str, password: &[u8], nonce: &str) -> Result<Self, Fault> {
-        if !password.iter().all(|b| matches!(b, b' '..=b'~')) {
+        if !printable(password) {
             return Err(Fault::refused("a password beyond ASCII is not tried: it has several forms"));
         }
         let user = user.replace('=', "=3D").replace(',', "=2C");
@@ -79,9 +118,7 @@ impl Scram {
         let count =
             count.ok_or_else(|| Fault::ambiguous("the server asks for too few or too many iterations"))?;
         let (mac, hash, stretch) = self.hash.parts();
-        let mut salted = Zeroizing::new(vec![0; hash.output_len()]);
-        pbkdf2::derive(stretch, count, &salt, self.password.expose(), &mut salted);
-        let salted = hmac::Key::new(mac, &salted);
+        let salted = hmac::Key::new(mac, &salted(hash, stretch, count, &salt, self.password.expose()));
         let client = hmac::sign(&salted, b"Client Key");
         let stored = digest::digest(hash, client.as_ref());
         let ending = format!("c=biws,r={nonce}");
@@ -158,6 +195,31 @@ mod tests {
         let answer = two.answer(format!("{nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096").as_bytes()).unwrap();
         assert_eq!(answer, format!("c=biws,{nonce},p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="));
         assert!(two.proves(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="));
+    }
+
+    #[test]
+    fn a_verifier_is_what_the_published_exchange_implies() {
+        // RFC 7677, section 3: salt and password as there; the client's proof must lead back to StoredKey.
+        let salt = unbase64("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
+        let kept = verifier_with(b"pencil", &salt).unwrap();
+        let (head, keys) = kept.split_once("gQ==$").unwrap();
+        assert_eq!(head, "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6");
+        let (stored, server) = keys.split_once(':').unwrap();
+        let nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+        let all = format!(
+            "n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r={nonce}"
+        );
+        let sign = |key: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), all.as_bytes());
+        assert_eq!(
+            base64(sign(&unbase64(server).unwrap()).as_ref()),
+            "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+        );
+        let stored = unbase64(stored).unwrap();
+        let proof = unbase64("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=").unwrap();
+        let client: Vec<u8> = proof.iter().zip(sign(&stored).as_ref()).map(|(a, b)| a ^ b).collect();
+        assert_eq!(digest::digest(&digest::SHA256, &client).as_ref(), stored);
+        assert_ne!(verifier(b"pencil").unwrap(), verifier(b"pencil").unwrap(), "the salt is drawn anew");
+        assert!(verifier("pä".as_bytes()).is_err());
     }
 
     #[test]

@@ -66,6 +66,13 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// Whether it is the same server, database and way there, whoever signs in.
+    pub(super) fn is_place_of(&self, other: &Target) -> bool {
+        let place =
+            |t: &Target| (t.scheme.clone(), t.host.clone(), t.port, t.path.clone(), t.options.clone());
+        place(self) == place(other)
+    }
+
     /// The value of an option, by its name in lower case without `-` and `_`.
     pub(super) fn option(&self, name: &str) -> Option<&str> {
         self.options.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
