@@ -28,6 +28,8 @@ mod openbao;
 mod openrouter;
 #[path = "cli/policy.rs"]
 mod policy;
+#[path = "cli/pool.rs"]
+mod pool;
 #[path = "cli/reach.rs"]
 mod reach;
 #[path = "cli/revoke.rs"]

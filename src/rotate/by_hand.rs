@@ -19,17 +19,19 @@ pub struct ByHand<'a> {
     judge: &'a dyn Judge,
     brought: Option<Secret>,
     values: &'a dyn Fn(&KeyId) -> Option<Secret>,
+    switch: &'a dyn Fn(&KeyId, Call) -> Answer<()>,
 }
 
 impl<'a> ByHand<'a> {
-    /// A person who has brought a new key, or not yet. `values` gives the value of a key, by which its death is
-    /// proved.
+    /// A person who has brought a new key, or not yet; then one of the lineage's pool serves. `values` gives the value
+    /// of a key, by which its death is proved; `switch` switches a key of the pool on that was off until it was drawn.
     pub fn new(
         judge: &'a dyn Judge,
         brought: Option<Secret>,
         values: &'a dyn Fn(&KeyId) -> Option<Secret>,
+        switch: &'a dyn Fn(&KeyId, Call) -> Answer<()>,
     ) -> ByHand<'a> {
-        ByHand { judge, brought, values }
+        ByHand { judge, brought, values, switch }
     }
 
     fn by_hand<T>(what: &str) -> Answer<T> {
@@ -42,8 +44,17 @@ impl Provider for ByHand<'_> {
         self.brought.clone()
     }
 
+    fn draws(&self) -> bool {
+        self.brought.is_none()
+    }
+
     fn create(&self, call: Call, wish: &Wish<'_>) -> Answer<Made> {
         let Some(value) = wish.value else { return ByHand::by_hand("make the key") };
+        match (self.switch)(&KeyId(wish.name.to_owned()), call) {
+            Answer::Done(()) => {}
+            Answer::Refused(why, words) => return Answer::Refused(why, words),
+            Answer::Unknown(words) => return Answer::Unknown(words),
+        }
         match self.judge.life(value, call) {
             Life::Live => Answer::Done(Made { id: KeyId(wish.name.to_owned()), value: value.clone() }),
             Life::Dead => {
@@ -100,6 +111,8 @@ impl Provider for ByHand<'_> {
 
 #[cfg(test)]
 mod tests {
+    mod pool;
+
     use super::*;
     use std::cell::Cell;
     use std::time::Instant;
@@ -119,7 +132,8 @@ mod tests {
         let (name, like) = ("n", KeyId("old".into()));
         let wish = |value| Wish { name, token: "t", value, like: &like };
         let values = |key: &KeyId| (key.0 == "old").then(|| Secret::new(b"old"));
-        let hand = ByHand::new(&judge, Some(value.clone()), &values);
+        let on = |_: &KeyId, _: Call| Answer::Done(());
+        let hand = ByHand::new(&judge, Some(value.clone()), &values, &on);
         assert_eq!(hand.propose(), Some(value.clone()));
         assert!(matches!(hand.create(call, &wish(Some(&value))), Answer::Done(made) if made.value == value));
         assert!(matches!(hand.create(call, &wish(None)), Answer::Refused(..)));
@@ -132,6 +146,11 @@ mod tests {
         judge.0.set(Life::Unknown);
         assert!(matches!(hand.create(call, &wish(Some(&value))), Answer::Unknown(_)));
         assert!(matches!(hand.delete(call, &like), Answer::Unknown(_)));
+        let refused = |_: &KeyId, _: Call| Answer::Refused(Refusal::Busy, "later".to_owned());
+        let pool = ByHand::new(&judge, None, &values, &refused);
+        judge.0.set(Life::Live);
+        assert!(pool.draws() && !hand.draws());
+        assert!(matches!(pool.create(call, &wish(Some(&value))), Answer::Refused(Refusal::Busy, _)));
         judge.0.set(Life::Dead);
         let other = KeyId("other".into());
         assert_eq!(hand.state(call, &other), State::Unknown, "without its value nothing proves it dead");

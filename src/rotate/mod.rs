@@ -8,6 +8,7 @@
 //! - [`seal`] seals what it keeps, under a key from elsewhere; [`transit`] lets OpenBao keep that.
 //! - [`store`] puts keys where they are read.
 //! - [`provider`] makes, lists and ends keys as rules declare it.
+//! - [`roles`] lets two roles of a database take turns.
 //! - [`revoke`] switches one leaked key off, and proves that it is dead.
 //! - [`plan`] says beforehand what will be done; [`by_hand`] stands in where only a person can do it; [`signed`] tells
 //!   whose word is whose.
@@ -31,6 +32,7 @@ pub mod policy;
 pub mod provider;
 pub mod rehearsal;
 pub mod revoke;
+pub mod roles;
 pub mod schedule;
 pub mod seal;
 pub mod signed;

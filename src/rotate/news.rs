@@ -1,6 +1,6 @@
 //! What people are told of rotations, as events for the routes of alerts. No event holds a value of a key.
 
-use super::journal::Letter;
+use super::journal::{Letter, Level};
 use super::machine::{Phase, Rotation};
 use super::plan::shown;
 use super::time::{Moment, Span};
@@ -79,6 +79,25 @@ pub fn due_soon(lineage: &str, generation: u64, begins: Moment, now: Moment) -> 
         text: format!("its rotation to generation {generation} begins at {begins}"),
         facts: Vec::new(),
         same: format!("due-soon:{lineage}:{generation}"),
+        at: now.0.div_euclid(1000),
+    })
+}
+
+/// That a pool has few keys left; none while it has enough. Told once for each time it runs low.
+pub fn pool_low(level: &Level, low: u32, now: Moment) -> Option<Event> {
+    if level.waiting >= low {
+        return None;
+    }
+    let Level { lineage, waiting, ever } = level;
+    Some(Event {
+        kind: "pool-low".to_owned(),
+        urgency: Urgency::Warning,
+        subject: lineage.clone(),
+        text: format!(
+            "its pool holds {waiting} keys, fewer than {low}: make one at the provider, then `keywheel rotate pool add {lineage}`"
+        ),
+        facts: Vec::new(),
+        same: format!("pool-low:{lineage}:{ever}:{waiting}"),
         at: now.0.div_euclid(1000),
     })
 }

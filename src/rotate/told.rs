@@ -45,7 +45,9 @@ fn words(event: &Event, stores: &[Target]) -> Option<String> {
     Some(match event {
         Event::Leased | Event::Advanced | Event::Staging(true) | Event::Ground(Ground::Firm) => return None,
         Event::Keys(Keys::Listed { .. }) => return None,
-        Event::Drain(Use::Unproved) | Event::Swept(Swept::Ours(_)) => return None,
+        Event::Drain(Use::Unproved | Use::Now { busy: false, .. }) | Event::Swept(Swept::Ours(_)) => {
+            return None;
+        }
         Event::Staging(false) => "the staging key is not green yet".to_owned(),
         Event::Ground(Ground::SealingKey(id)) => format!("the sealing key {id} is missing or wrong"),
         Event::Ground(Ground::Shared(other)) => format!("{other} uses the same store"),
@@ -100,6 +102,7 @@ fn words(event: &Event, stores: &[Target]) -> Option<String> {
         },
         Event::Drain(Use::Seen { last: Some(last), .. }) => format!("the old key was last used at {last}"),
         Event::Drain(Use::Seen { last: None, .. }) => "the old key was never used".to_owned(),
+        Event::Drain(Use::Now { busy: true, .. }) => "the old key is in use".to_owned(),
         Event::Drain(Use::Quiet(proof)) => {
             format!("proved that nobody uses the old key: {}", super::plan::proof(*proof))
         }

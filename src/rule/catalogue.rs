@@ -15,8 +15,8 @@ their own.
 - *Checksum*: a value that fails it is *dropped*, where the algorithm was reproduced on published samples, or *lowered*.
 - *Verify*: what tells whether the credential works.
 - *Revoke*: what a call makes of it.
-- *Rotate*: *calls* where keys are made and deleted by calls; *by hand* where a person makes the new key, and everything
-  else is done and proved.
+- *Rotate*: *calls* where keys are made and deleted by calls; *roles* where two roles of a database take turns, else by
+  hand; *by hand* where a person makes the new key, and everything else is done and proved.
 
 ";
 
@@ -77,6 +77,7 @@ fn row(declared: &Declared, out: &mut String) {
     };
     let rotate = match () {
         () if by_calls(declared) => "calls",
+        () if rule.rotate.as_ref().is_some_and(|r| r.off.is_none() && r.native.is_some()) => "roles",
         // The death of the old key and the life of the new one must be proved.
         () if rule.verify.is_some() => "by hand",
         () => "",

@@ -19,7 +19,7 @@ pub use kind::{Fault, Kind, Pack};
 pub use load::{
     LoadError, Metered, RuleSet, capabilities, embedded_texts, line_and_column, line_of, meters, parse,
 };
-pub use rotate::{Calls, Can, Capabilities, CreateClass};
+pub use rotate::{Calls, Can, Capabilities, CreateClass, Native};
 pub use schema::{ChecksumMode, ChecksumUse, Context, Provider, Rule, RuleFile, With};
 pub use table::verification;
 pub use text::{Allowed, On, Text, TextKind};

@@ -38,6 +38,9 @@ pub struct Capabilities {
     /// Pages that say so.
     #[serde(default)]
     pub source: Vec<String>,
+    /// Code of ours that turns it over, where no HTTP call does.
+    #[serde(default)]
+    pub native: Option<Native>,
     /// The calls; none where turning over is known to be possible and nobody wrote them down.
     #[serde(default)]
     pub calls: Option<Box<Calls>>,
@@ -63,6 +66,14 @@ pub enum CreateClass {
     /// No call creates one: keys come from a person, or from a pool that a person filled.
     #[serde(rename = "none")]
     None,
+}
+
+/// Code that turns credentials over, one file each, as probes check them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Native {
+    /// Two roles of a PostgreSQL server take turns: the idle one gets a new password.
+    PostgresRoles,
 }
 
 /// One thing that a provider offers.
@@ -123,6 +134,9 @@ impl Capabilities {
         if self.source.is_empty() && self.off.is_none() {
             faults.push("no `source` says so; name the page, or switch it `off` with the reason".to_owned());
         }
+        if self.native.is_some() && (self.calls.is_some() || self.slots != Some(2)) {
+            faults.push("`native` needs two `slots`, and no `calls` beside it".to_owned());
+        }
         faults.extend(self.calls.iter().flat_map(|calls| calls.faults(self)));
         faults
     }
@@ -152,6 +166,9 @@ mod tests {
             let told = faults(&format!("{head}\n{source}"));
             assert!(told.contains(missing), "{head}: {told}");
         }
+        let native = "class = 'A'\ncan = ['chosen-value']\nnative = 'postgres-roles'";
+        assert!(faults(&format!("{native}\n{source}")).contains("two `slots`"));
+        assert_eq!(faults(&format!("{native}\nslots = 2\n{source}")), "");
         assert!(faults("class = 'B'").contains("no `source`"));
         assert_eq!(faults("class = 'B'\noff = 'not confirmed'"), "");
         assert_eq!(faults(&format!("class = 'A'\ncan = ['chosen-value', 'delete']\n{source}")), "");

@@ -150,8 +150,13 @@ fn with<'a>(first: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
 fn a_key_that_only_people_make_is_turned_over() {
     let shop = Shop::new("");
     let plan = shop.rotate(&with(&["plan"], &[])).gives(0, "");
-    for told in ["keys are made by hand", "env:/", "@web makes the new key at github", "* write the new key"]
-    {
+    for told in [
+        "keys are made by hand",
+        "env:/",
+        "@web makes the new key at github",
+        "unless one waits in the pool",
+        "* write the new key",
+    ] {
         assert!(plan.out.contains(told), "{told}: {plan:#?}");
     }
     let hash = shop.planned();
@@ -198,6 +203,49 @@ fn a_key_that_only_people_make_is_turned_over() {
     shop.rotate(&["run", "--org-config", "org.toml"]).gives(0, "");
     assert_eq!(shop.status()["rotations"].as_array().unwrap().len(), 1);
     shop.rotate(&with(&["abort"], &[])).gives(2, "no rotation of `web/shop/github` is under way");
+}
+
+#[test]
+fn a_key_of_the_pool_serves_without_a_person() {
+    const KEY: &str = "web/shop/github";
+    let shop = Shop::new("pool-low = 2");
+    let org = ["--org-config", "org.toml"];
+    let add = |n| shop.bring(&[&["pool", "add", KEY][..], &org].concat(), n);
+    add(2).gives(2, "does not work");
+    add(0).gives(2, "in use already");
+    let out = add(1).gives(0, "");
+    assert!(
+        out.out.contains("key 1 waits in the pool; it stays in force"),
+        "GitHub's tokens cannot be switched off: {out:#?}"
+    );
+    add(1).gives(2, "was put in a pool before");
+    shop.live.lock().unwrap().insert(key(2));
+    shop.folder.put("new.txt", key(2));
+    shop.rotate(&[&["pool", "add", KEY, "--file", "new.txt"][..], &org].concat()).gives(0, "");
+    let list = shop.rotate(&["pool", "list", KEY]).gives(0, "").out;
+    assert!(list.lines().count() == 2 && list.starts_with("1  web/shop/github  added"), "{list}");
+    shop.rotate(&["pool", "drop", "2"]).gives(2, "--reason");
+    shop.rotate(&["pool", "drop", "2", "--reason", "made twice"]).gives(0, "delete it at the provider");
+    shop.rotate(&["pool", "drop", "2", "--reason", "again"]).gives(2, "is in no pool");
+    shop.nothing_at_rest();
+    // It is due, and two copies are at it: one key is drawn, once, and nobody is asked for one.
+    let run = || shop.start(&[], &[&["run"][..], &org].concat());
+    for child in [run(), run()] {
+        shop.end(child, "");
+    }
+    shop.rotate(&[&["run"][..], &org].concat()).gives(1, "delete it at the provider");
+    assert_eq!(shop.token(), key(1));
+    shop.nothing_at_rest();
+    shop.kill(0);
+    shop.rotate(&with(&["resume"], &[])).gives(0, "done; generation 2");
+    let status = shop.status();
+    assert_eq!(status["rotations"].as_array().unwrap().len(), 1);
+    assert_eq!(status["pools"], serde_json::json!([{ "lineage": KEY, "waiting": 0 }]));
+    let text = shop.rotate(&["status"]).gives(0, "").out;
+    assert!(text.contains("0 keys wait in its pool; the next rotation asks a person"), "{text}");
+    let told = shop.rotate(&["audit", "export"]).gives(0, "").out;
+    assert_eq!(told.matches("pool_drawn").count(), 1, "{told}");
+    add(1).gives(2, "in use already");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 // A helper of a test fails as a test does.
 #![allow(clippy::unwrap_used)]
 
+mod roles;
+
 use keywheel::call::{Endpoint, Hosts, Pattern, Reach, SystemResolver, Values};
 use keywheel::model::{Secret, Unknown, Validity};
 use keywheel::probe::{Mysql, Net, Postgres, Probe, Probed, Redis, Smtp};

@@ -128,23 +128,38 @@ class Servers:
         self.write(data / "pg_hba.conf", "\n".join([
             "local all owner trust", "host all svc 127.0.0.1/32 scram-sha-256", "host all old 127.0.0.1/32 md5",
             "host all nobody 127.0.0.1/32 scram-sha-256", "host all clear 127.0.0.1/32 password",
-            "host all idle 127.0.0.1/32 scram-sha-256", "host all open 127.0.0.1/32 trust", ""]))
+            "host all idle 127.0.0.1/32 scram-sha-256", "host all open 127.0.0.1/32 trust",
+            "host all +turning 127.0.0.1/32 scram-sha-256", ""]))
         for name in (cert, key):
             self.write(data / name.name, name.read_text(), 0o600)
         sockets = data.parent
         self.start("postgres", [binaries / "postgres", "-D", data, "-p", port, "-h", "127.0.0.1", "-k", sockets,
                                 "-c", "ssl=on", "-c", f"ssl_cert_file={cert.name}", "-c", f"ssl_key_file={key.name}",
-                                "-c", "fsync=off"], port)
+                                "-c", "fsync=off", "-c", "log_statement=all"], port)
         sql = "".join(f"SET password_encryption = '{how}'; CREATE ROLE {role} {may} PASSWORD '{password}';"
                       for role, how, may in [("svc", "scram-sha-256", "LOGIN"), ("old", "md5", "LOGIN"),
                                              ("clear", "scram-sha-256", "LOGIN"), ("idle", "scram-sha-256", "NOLOGIN"),
                                              ("open", "md5", "LOGIN"), ("barred", "md5", "LOGIN")])
+        # Who makes roles that take turns, and who turns them over.
+        sql += (f"SET password_encryption = 'scram-sha-256'; CREATE ROLE turning;"
+                f"CREATE ROLE boss LOGIN SUPERUSER IN ROLE turning PASSWORD '{password}';"
+                f"CREATE ROLE turner LOGIN CREATEROLE IN ROLE turning, pg_signal_backend, "
+                f"pg_read_all_stats PASSWORD '{password}';")
         self.sql(binaries / "psql", sockets, port, sql)
-        self.about["postgres"] = {"port": port, "password": password}
+        psql = binaries / "psql" if (binaries / "psql").exists() else shutil.which("psql")
+        self.about["postgres"] = {"port": port, "password": password, "psql": str(psql),
+                                  "log": str(self.scratch / "postgres.log")}
 
     def sql(self, psql, sockets, port, sql):
         psql = psql if psql.exists() else shutil.which("psql")
-        self.run([psql, "-v", "ON_ERROR_STOP=1", "-h", sockets, "-p", port, "-U", "owner", "-d", "postgres", "-c", sql])
+        command = [psql, "-v", "ON_ERROR_STOP=1", "-h", sockets, "-p", port, "-U", "owner", "-d", "postgres", "-c"]
+        # It takes connections before it serves them.
+        for _ in range(50):
+            with contextlib.suppress(RuntimeError):
+                self.run([*command, "SELECT 1"])
+                break
+            time.sleep(0.1)
+        self.run([*command, sql])
 
     def mariadb(self, cert, key):
         daemon, data, port, password = self.programs["mariadbd"], self.folder("mariadb"), free_port(), made_up()

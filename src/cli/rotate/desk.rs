@@ -2,17 +2,20 @@
 
 use super::asker::Asker;
 use super::office::Office;
+use super::pool;
 use super::traffic;
 use crate::cli::organisation::Organisation;
 use crate::cli::verify::Asking;
 use crate::cli::{output, signal, usage};
 use anyhow::Result;
 use keywheel::model::{FingerprintKey, Secret};
+use keywheel::probe::Login;
 use keywheel::rotate::by_hand::ByHand;
 use keywheel::rotate::engine::{Call, EngineError, Proofs, SystemClock};
 use keywheel::rotate::machine::{Ask, KeyId, Kind, Life, Phase, Proof, Use};
 use keywheel::rotate::plan::{Known, Landing, Plan, Way};
 use keywheel::rotate::provider::Declared;
+use keywheel::rotate::roles::{Pair, Roles};
 #[cfg(unix)]
 use keywheel::rotate::store::Program;
 use keywheel::rotate::store::{Doors, Rollout, Spec};
@@ -91,9 +94,18 @@ impl Desk<'_> {
         let stop = self.asker.with(|asking| {
             let values = |key: &KeyId| self.value(id, key);
             let judge = self.asker.judge(asking, &plan.rule);
+            let admin = || administrator(&*self.office.doors, &plan);
+            let switch = |key: &KeyId, call: Call| {
+                let drawn = step_of(key).map_or(Ok(None), |step| journal.drawn(id, &step));
+                pool::wake(self, asking, &plan, drawn, call)
+            };
             let provider: Box<dyn Provider + '_> = match plan.way_of(&record.rotation) {
                 Way::Calls => Box::new(declared(&*self.office.doors, asking, &plan)?),
-                Way::ByHand => Box::new(ByHand::new(&judge, brought, &values)),
+                Way::ByHand => Box::new(ByHand::new(&judge, brought, &values, &switch)),
+                Way::Roles => {
+                    let pair = paired(&plan)?;
+                    Box::new(Roles::new(pair, record.rotation.old.id.clone(), asking.net, &admin, &values))
+                }
             };
             let engine =
                 Engine::new(journal, &*provider, &stores, &SystemClock, &self.worker).with_proofs(&proofs);
@@ -133,11 +145,7 @@ impl Desk<'_> {
     /// The value of a key of a rotation, for proving it dead. The number of an attempt ends the name of its key.
     pub(super) fn value(&self, id: RotationId, key: &KeyId) -> Option<Secret> {
         let record = self.office.journal.load(id).ok()?;
-        let step = match key.0.rsplit_once("-a") {
-            _ if *key == record.rotation.old.id => "old".to_owned(),
-            Some((_, attempt)) => format!("new/{}", attempt.parse::<u32>().ok()?),
-            None => return None,
-        };
+        let step = if *key == record.rotation.old.id { "old".to_owned() } else { step_of(key)? };
         self.office.journal.material(&record, &step).ok()?
     }
 
@@ -154,7 +162,16 @@ impl Desk<'_> {
     /// The fingerprint of what the stores hold, for the inventory.
     pub(super) fn fingerprint(&self, plan: &Plan) -> Option<String> {
         let value = self.current(plan).ok().flatten()?;
-        Some(keywheel::scan::fingerprint(&FingerprintKey::default(), value.expose()).to_string())
+        let secret = secret(plan, value);
+        Some(keywheel::scan::fingerprint(&FingerprintKey::default(), secret.expose()).to_string())
+    }
+
+    /// Refuses to begin with a value that does not fit how the keys are made.
+    pub(super) fn must_fit(&self, plan: &Plan, current: Option<&Secret>) -> Result<()> {
+        if plan.way == Way::Roles {
+            paired(plan)?.fits(plan.old(), current).map_err(usage)?;
+        }
+        Ok(())
     }
 
     /// Refuses a value that does not work, so that nothing is written down for it.
@@ -167,6 +184,52 @@ impl Desk<'_> {
             )),
         }
     }
+}
+
+/// The step of the attempt that made a key by hand: its number ends the key's name.
+fn step_of(key: &KeyId) -> Option<String> {
+    let (_, attempt) = key.0.rsplit_once("-a")?;
+    Some(format!("new/{}", attempt.parse::<u32>().ok()?))
+}
+
+/// What of a stored value is the secret that scans find: of a connection string the password.
+pub(super) fn secret(plan: &Plan, value: Secret) -> Secret {
+    match plan.way {
+        Way::Roles => Login::read(&value).map_or(value, |login| login.password().clone()),
+        Way::Calls | Way::ByHand => value,
+    }
+}
+
+/// The roles of a plan in which they take turns.
+fn paired(plan: &Plan) -> Result<Pair> {
+    plan.roles
+        .clone()
+        .ok_or_else(|| usage("the policy names no roles any more: put them back, or abort the rotation"))
+}
+
+/// The administrator's credential, which is fetched now and kept nowhere.
+fn administrator(doors: &dyn Doors, plan: &Plan) -> Result<Secret, String> {
+    let reference = plan.admin.as_ref().ok_or("the policy names none; name it in `admin`")?;
+    doors.fetch(&reference.to_string()).map_err(|why| format!("{reference}: {why}"))
+}
+
+/// Adds to a plan what the server tells of the roles that take turns.
+pub(super) fn survey(doors: &dyn Doors, asker: &Asker, plan: &mut Plan) -> Result<()> {
+    let Some(pair) = plan.roles.clone() else { return Ok(()) };
+    let found = asker.with(|asking| {
+        let admin = || administrator(doors, plan);
+        let roles = Roles::new(pair.clone(), plan.old().clone(), asking.net, &admin, &|_| None);
+        Ok(roles.survey(Call { deadline: Instant::now() + READ }))
+    })?;
+    match found {
+        Ok(found) => {
+            plan.gaps.extend(found.faults(&pair));
+            let accepted = found.superusers.iter().map(|role| format!("{role} is a superuser"));
+            plan.notes.extend(accepted.chain(found.differences.clone()));
+        }
+        Err(why) => plan.gaps.push(format!("the two roles could not be looked at: {why}")),
+    }
+    Ok(())
 }
 
 /// The provider's own calls, with the administrator's credential, which is fetched now and kept nowhere.

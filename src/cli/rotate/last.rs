@@ -84,7 +84,7 @@ fn put(told: &mut BTreeMap<String, i64>, id: &KeyId, used: Used) {
         Used::Never => 0,
         Used::At(at) => at.0.div_euclid(1000).max(0),
         // Neither use nor silence follows.
-        Used::Unsaid => return,
+        Used::Unsaid | Used::Now(_) => return,
     };
     told.insert(id.0.clone(), at);
 }

@@ -11,6 +11,7 @@ mod last;
 mod office;
 mod people;
 mod plan;
+mod pool;
 mod post;
 mod proposals;
 mod rehearse;
@@ -82,6 +83,9 @@ enum What {
     Watch(run::WatchArgs),
     /// Write down what a person needs to turn a key over by hand, and what was done
     Runbook(status::RunbookArgs),
+    /// Keep keys that people made beforehand
+    #[command(subcommand)]
+    Pool(pool::PoolWhat),
     /// List alerts that wait or were given up; whatever turns keys over sends what is due
     Alerts(post::AlertsArgs),
     /// Check, export or summarise the audit
@@ -120,6 +124,7 @@ pub(crate) fn run(args: &RotateCommand) -> Result<u8> {
         What::Run(args) => run::run(args),
         What::Watch(args) => run::watch(args),
         What::Runbook(args) => status::runbook(args),
+        What::Pool(what) => pool::run(what),
         What::Alerts(args) => post::alerts(args),
         What::Audit(args) => audit::run(args),
         What::Rewrap(args) => audit::rewrap(args),

@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use super::office::{Office, OfficeArgs};
-use super::plan::{new_key, operator};
+use super::plan::{NOT_BROUGHT, new_key, operator};
 use super::stopped;
 use super::subject::AskArgs;
 use crate::cli::organisation::{self, Organisation, OrganisationArgs};
@@ -185,7 +185,7 @@ pub(super) fn resume(args: &ResumeArgs) -> Result<u8> {
     if let Some(value) = &brought {
         let plan = desk.plan(lineage, rotation.kind)?;
         if plan.way_of(&rotation) != Way::ByHand {
-            return Err(usage("the provider's own calls make this key: leave --new-key out"));
+            return Err(usage(NOT_BROUGHT));
         }
         if office.journal.material(&office.journal.load(id)?, "old")?.as_ref() == Some(value) {
             return Err(usage("the key that was brought is the one that goes"));

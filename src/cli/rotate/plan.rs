@@ -4,6 +4,7 @@ use super::desk::{self, Desk};
 use super::office::OfficeArgs;
 use super::proposals::{self, Proposal, Shape};
 use super::subject::{AskArgs, Subject, SubjectArgs};
+use super::world::World;
 use super::{rehearse, stopped};
 use crate::cli::organisation::{Organisation, OrganisationArgs};
 use crate::cli::policy::json_line;
@@ -18,6 +19,7 @@ use keywheel::rotate::journal::{JournalError, New};
 use keywheel::rotate::machine::{Does, Kind, Person};
 use keywheel::rotate::plan::{Plan, Way};
 use keywheel::rotate::schedule::{History, Now, turn};
+use keywheel::rotate::store::Doors;
 use keywheel::rotate::time::Span;
 use serde_json::json;
 use std::io;
@@ -91,7 +93,10 @@ pub(super) fn run(args: &PlanArgs) -> Result<u8> {
     let asker = args.ask.asker(&organisation)?;
     let subject = args.subject.settle(&organisation, &args.files, &args.ask, &asker)?;
     let office = args.office.named().then(|| args.office.look()).transpose()?;
-    let plan = desk::plan(&organisation, office.as_ref(), &subject.id, subject.kind)?;
+    let mut plan = desk::plan(&organisation, office.as_ref(), &subject.id, subject.kind)?;
+    let lone = World::new(None);
+    let doors = office.as_ref().map_or(&lone as &dyn Doors, |office| &*office.doors);
+    desk::survey(doors, &asker, &mut plan)?;
     let text = match args.format {
         Form::Text => plan.text(),
         Form::Markdown => plan.markdown(),
@@ -103,6 +108,9 @@ pub(super) fn run(args: &PlanArgs) -> Result<u8> {
     }
     Ok(if plan.gaps.is_empty() { code::CLEAN } else { code::FINDINGS })
 }
+
+/// Said where nobody brings keys.
+pub(super) const NOT_BROUGHT: &str = "this key is made by call: leave --new-key out";
 
 /// Said where generations are not known.
 const FIRST: &str =
@@ -166,7 +174,7 @@ pub(super) fn begin(
     let journal = &desk.office.journal;
     if let Some(brought) = brought {
         if plan.way != Way::ByHand {
-            return Err(usage("the provider's own calls make this key: leave --new-key out"));
+            return Err(usage(NOT_BROUGHT));
         }
         desk.must_work(&plan.rule, brought)?;
     }
@@ -196,8 +204,9 @@ pub(super) fn begin(
         }
     }
     let current = desk.current(&plan)?;
+    desk.must_fit(&plan, current.as_ref())?;
     if let (Some(leaked), Some(current)) = (&subject.value, &current)
-        && leaked != current
+        && *leaked != desk::secret(&plan, current.clone())
     {
         return Err(usage(
             "the stores hold another value than the one that leaked, so that a new one would change nothing: \

@@ -116,7 +116,7 @@ pub(crate) fn run(args: &RevokeArgs) -> Result<u8> {
         &calls,
         None,
         |_| (),
-        |Asking { verifier, stop, notices }| {
+        |Asking { verifier, stop, notices, .. }| {
             notices.iter().for_each(|notice| output::tell(notice));
             let revoker = Revoker { verifier, cancel: stop, wait: args.wait };
             act(args, &revoker, &order, &words, &mut log, &asked, reason)

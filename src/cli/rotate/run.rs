@@ -120,6 +120,7 @@ fn pass(args: &RunArgs, office: &Office, told: &mut Told) -> Result<Pass> {
             }
         }
     }
+    super::pool::watch(&desk)?;
     desk.post();
     Ok(pass)
 }
@@ -189,6 +190,7 @@ fn begin(desk: &Desk<'_>, key: &Key, pass: &mut Pass) -> Result<Option<RotationI
         anyhow::bail!("it is due and cannot begin: {}", plan.gaps.join("; "));
     }
     let current = desk.current(&plan)?;
+    desk.must_fit(&plan, current.as_ref())?;
     let claims = plan.claims();
     let new = New {
         lineage: &plan.lineage,

@@ -59,6 +59,7 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8> {
     };
     let records = ids.into_iter().map(|id| office.journal.load(id)).collect::<Result<Vec<_>, _>>()?;
     let now = office.now();
+    let pools = super::pool::levels(&office, args.lineage.as_deref())?;
     let asks = records.iter().any(|r| matches!(next(&r.rotation, now), Action::Ask(_)));
     let text = match args.format {
         Form::Text => {
@@ -69,6 +70,11 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8> {
             }
             if records.is_empty() {
                 out.push_str("no rotation yet\n");
+            }
+            for (lineage, waiting) in &pools {
+                let low = if *waiting == 0 { "; the next rotation asks a person" } else { "" };
+                out.push_str(&plain(&format!("{lineage}: {waiting} keys wait in its pool{low}")));
+                out.push('\n');
             }
             if let (Some(_), [record]) = (&args.lineage, &records[..]) {
                 for one in history(&office, record)? {
@@ -94,7 +100,9 @@ pub(super) fn status(args: &StatusArgs) -> Result<u8> {
                 }
                 list.push(one);
             }
-            json_line(&json!({ "version": 1, "rotations": list }))?
+            let one = |(lineage, waiting): &(String, u32)| json!({"lineage": lineage, "waiting": waiting});
+            let pools: Vec<_> = pools.iter().map(one).collect();
+            json_line(&json!({ "version": 1, "rotations": list, "pools": pools }))?
         }
     };
     output::print(text.as_bytes())?;

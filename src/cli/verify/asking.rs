@@ -29,6 +29,8 @@ const ROOTS: u64 = 16 << 20;
 pub(crate) struct Asking<'a> {
     /// Asks.
     pub(crate) verifier: &'a Verifier<'a>,
+    /// Where logins may go.
+    pub(crate) net: &'a Net,
     /// Set by a signal: nothing more is sent.
     pub(crate) stop: &'a AtomicBool,
     /// What the operator should know of the way there.
@@ -93,7 +95,7 @@ pub(crate) fn asking<T>(
         });
         // Dropped on every way out, which ends the watcher.
         let _done = done;
-        act(Asking { verifier: &verifier, stop, notices })
+        act(Asking { verifier: &verifier, net: &net, stop, notices })
     }))
 }
 

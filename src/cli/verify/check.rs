@@ -58,7 +58,7 @@ pub(crate) fn check_with(
         progress.line(|| format!("verifying: {done} of {all}"));
     };
     let until = Instant::now().checked_add(policy.budget);
-    asking(rules, config, policy, until, beat, |Asking { verifier, stop, notices }| {
+    asking(rules, config, policy, until, beat, |Asking { verifier, stop, notices, .. }| {
         let mut checks = verifier.check(findings, cache, &Watch { progress: &told, cancel: stop });
         checks.notices.splice(0..0, notices);
         checks

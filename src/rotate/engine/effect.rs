@@ -2,24 +2,44 @@
 
 use super::provider::{Answer, Call, Made, Wish};
 use super::store::StoreError;
-use super::{Engine, EngineError, Told, name, outcome};
+use super::{Chosen, Engine, EngineError, Told, name, outcome};
 use crate::model::Secret;
-use crate::rotate::journal::Record;
-use crate::rotate::machine::{Class, Effect, Event, Outcome, Refusal};
+use crate::rotate::journal::{JournalError, Record};
+use crate::rotate::machine::{Class, Effect, Event, Life, Outcome, Refusal};
 
 impl Engine<'_> {
     /// The value that we choose for an attempt, to be sealed with its announcement, unless it is there already.
-    pub(super) fn chosen(
-        &self,
-        record: &Record,
-        attempt: u32,
-    ) -> Result<Option<(String, Secret)>, EngineError> {
+    pub(super) fn chosen(&self, record: &Record, attempt: u32) -> Result<Option<Chosen>, EngineError> {
         let step = name::step(attempt);
         if record.rotation.powers().class != Class::A || self.journal.material(record, &step)?.is_some() {
             return Ok(None);
         }
-        let value = self.provider.propose().ok_or_else(|| EngineError::NoMaterial(step.clone()))?;
-        Ok(Some((step, value)))
+        if let Some(value) = self.provider.propose() {
+            return Ok(Some(Chosen { step, value, pooled: None }));
+        }
+        let drawn = if self.provider.draws() { self.drawn(record)? } else { None };
+        let (id, value) = drawn.ok_or_else(|| EngineError::NoMaterial(step.clone()))?;
+        Ok(Some(Chosen { step, value, pooled: Some(id) }))
+    }
+
+    /// The oldest key of the lineage's pool that may work. What died there is dropped; what cannot be asked about now
+    /// is found out about when it is taken for made.
+    fn drawn(&self, record: &Record) -> Result<Option<(i64, Secret)>, EngineError> {
+        while let Some((key, value)) = self.journal.pool_next(&record.rotation.lineage)? {
+            let old = self.journal.material(record, "old")?;
+            let why = match () {
+                () if old.as_ref() == Some(&value) => "it is the key that goes",
+                // Off on purpose: it is switched on once it is drawn.
+                () if key.off => return Ok(Some((key.id, value))),
+                () if self.provider.verify(self.call(), &value) == Life::Dead => "it is dead",
+                () => return Ok(Some((key.id, value))),
+            };
+            match self.journal.pool_drop(key.id, "keywheel", why, self.clock.now()) {
+                Ok(()) | Err(JournalError::NotPooled(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
     }
 
     /// Sends a creation. The wish derives from the attempt alone, so a repetition is the same wish.

@@ -55,9 +55,8 @@ impl Engine<'_> {
                 _ => Found::Unknown,
             }));
         }
-        // Where keys cannot be listed the name is the id.
         Ok(found(match self.provider.verify(self.call(), &value) {
-            Life::Live => Found::Whole(KeyId(wanted)),
+            Life::Live => Found::Whole(self.provider.id(&wanted, &record.rotation.old.id)),
             Life::Dead => Found::Nothing,
             Life::Unknown => Found::Unknown,
         }))

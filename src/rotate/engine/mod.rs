@@ -120,6 +120,14 @@ pub(crate) struct Told {
     export: Option<Vec<u8>>,
 }
 
+/// A value that was chosen for an attempt, to be sealed with its announcement.
+struct Chosen {
+    step: String,
+    value: Secret,
+    /// The key of the pool that it is.
+    pooled: Option<i64>,
+}
+
 impl From<Event> for Told {
     fn from(event: Event) -> Told {
         Told { event, seal: Vec::new(), export: None }
@@ -194,6 +202,8 @@ impl Engine<'_> {
             Ok(()) => Ok(Progress::Stepped),
             // The question was overtaken by what a person did meanwhile: the answer is dropped.
             Err(EngineError::Journal(JournalError::Illegal(Illegal::Overtaken))) => Ok(Progress::Stepped),
+            // Somebody took the key out of the pool meanwhile: the next step looks for another.
+            Err(EngineError::Journal(JournalError::NotPooled(_))) => Ok(Progress::Stepped),
             Err(EngineError::Journal(JournalError::Fenced)) => {
                 self.held.replace(None);
                 Ok(Progress::Busy)
@@ -240,7 +250,19 @@ impl Engine<'_> {
     }
 
     fn tell(&self, lease: &Lease, record: &Record, told: Told) -> Result<(), EngineError> {
+        self.tell_drawn(lease, record, told, None)
+    }
+
+    /// The same, with the key of the pool that is drawn for it.
+    fn tell_drawn(
+        &self,
+        lease: &Lease,
+        record: &Record,
+        told: Told,
+        draw: Option<(i64, String)>,
+    ) -> Result<(), EngineError> {
         let extra = Extra {
+            draw,
             seal: told.seal.iter().map(|(step, secret)| (step.clone(), secret)).collect(),
             export: told.export.as_deref(),
             said: self.said(),
@@ -261,10 +283,14 @@ impl Engine<'_> {
     /// Announces, makes exactly one call, writes its outcome down.
     fn change(&self, lease: &Lease, record: &Record, effect: &Effect) -> Result<(), EngineError> {
         let mut told: Told = Event::Intended(effect.clone()).into();
-        if let Effect::Create(attempt) = effect {
-            told.seal.extend(self.chosen(record, *attempt)?);
+        let mut draw = None;
+        if let Effect::Create(attempt) = effect
+            && let Some(chosen) = self.chosen(record, *attempt)?
+        {
+            draw = chosen.pooled.map(|id| (id, chosen.step.clone()));
+            told.seal.push((chosen.step, chosen.value));
         }
-        self.tell(lease, record, told)?;
+        self.tell_drawn(lease, record, told, draw)?;
         let Some(call) = self.call_until(lease) else { return Ok(()) };
         let told = self.carry_out(call, record, effect)?;
         // Until then a crash leaves the announcement alone, and the next step asks what became of it.

@@ -55,6 +55,8 @@ pub enum Used {
     At(Moment),
     /// The provider does not say.
     Unsaid,
+    /// It is in use at this moment, or not; the provider keeps nothing of the past.
+    Now(bool),
 }
 
 /// A key in a list.
@@ -89,6 +91,17 @@ pub trait Provider {
     /// A value of the right shape, where the caller chooses it.
     fn propose(&self) -> Option<Secret> {
         None
+    }
+
+    /// Whether keys that people made beforehand serve: the value is then drawn from the lineage's pool.
+    fn draws(&self) -> bool {
+        false
+    }
+
+    /// What the key of an attempt is called where keys cannot be listed. `like` is the key that goes.
+    fn id(&self, name: &str, like: &KeyId) -> KeyId {
+        let _ = like;
+        KeyId(name.to_owned())
     }
 
     /// Makes a key.

@@ -85,6 +85,7 @@ impl Engine<'_> {
             Used::Never => false,
             Used::At(at) => at + record.rotation.frozen.quiet > self.clock.now(),
             Used::Unsaid => true,
+            Used::Now(busy) => busy,
         }
     }
 
@@ -152,10 +153,13 @@ impl Engine<'_> {
                 Proof::Usage | Proof::LastUsed => {
                     let answer = self.provider.last_used(self.call(), &r.old.id);
                     let Answer::Done((used, watermark)) = answer else { continue };
+                    if let Used::Now(busy) = used {
+                        return Use::Now { proof, busy };
+                    }
                     let last = match used {
                         Used::Never => None,
                         Used::At(at) => Some(at),
-                        Used::Unsaid => continue,
+                        Used::Unsaid | Used::Now(_) => continue,
                     };
                     return Use::Seen { proof, last, watermark };
                 }

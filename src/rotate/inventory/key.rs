@@ -3,6 +3,7 @@
 use super::Whence;
 use crate::model::Fingerprint;
 use crate::rotate::policy::{Name, Settings, Text};
+use crate::rotate::roles::{Pair, RolesError};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -36,6 +37,9 @@ pub struct Key {
     /// What the rule's calls ask for, such as a project id: name → value.
     #[serde(default)]
     pub ask: BTreeMap<Name, Text>,
+    /// Two roles of a database that take turns, where the key is a connection string.
+    #[serde(default)]
+    pub roles: Option<Roles>,
     /// What kind of key it is, by a `[class.NAME]`.
     #[serde(default)]
     pub class: Option<Name>,
@@ -83,6 +87,33 @@ impl Key {
     /// Since when its value has been in use, as far as the file says.
     pub fn since(&self) -> Option<Timestamp> {
         self.rotated.or(self.created).map(|when| when.0)
+    }
+}
+
+/// Two roles of a database that a person made with the same rights. `key-id` says which of them is in use first.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Roles {
+    /// Their names.
+    pub names: [Text; 2],
+    /// Whether they may be superusers.
+    #[serde(default)]
+    pub superuser: bool,
+    /// Whether their rights may differ.
+    #[serde(default)]
+    pub differences: bool,
+}
+
+impl Roles {
+    /// The pair, as it takes turns.
+    ///
+    /// # Errors
+    /// The names cannot be used.
+    pub fn pair(&self) -> Result<Pair, RolesError> {
+        let [one, other] = &self.names;
+        let mut pair = Pair::new(one.as_str(), other.as_str())?;
+        (pair.superuser, pair.differences) = (self.superuser, self.differences);
+        Ok(pair)
     }
 }
 

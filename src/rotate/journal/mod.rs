@@ -8,6 +8,7 @@ mod history;
 mod lease;
 mod leaves;
 mod open;
+mod pool;
 mod record;
 mod schema;
 mod talk;
@@ -24,6 +25,7 @@ use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 
 pub use history::Kept;
+pub use pool::{Level, Pooled};
 pub use record::{Extra, New, Record, RotationId};
 pub use talk::{Letter, Scope};
 pub use wrapped::{WrapError, Wrapper};
@@ -101,6 +103,12 @@ pub enum JournalError {
     /// New rotations are paused.
     #[error("new rotations are paused ({0})")]
     Paused(String),
+    /// A key that is in a pool, or was drawn or dropped.
+    #[error("this key was put in a pool before, and no key is used twice")]
+    Pooled,
+    /// A key that is in no pool any more.
+    #[error("key {0} is in no pool: it was drawn, dropped, or never there")]
+    NotPooled(i64),
     /// Another worker took over.
     #[error("the lease was lost to another worker")]
     Fenced,

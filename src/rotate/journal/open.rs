@@ -51,6 +51,7 @@ pub(super) fn connect(path: &Path) -> Result<Connection, JournalError> {
         }
         _ => return Err(JournalError::Foreign(path.into())),
     }
+    tx.execute_batch(super::pool::TABLE)?;
     tx.commit()?;
     Ok(db)
 }

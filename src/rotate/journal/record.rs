@@ -44,6 +44,8 @@ pub struct New<'a> {
 pub struct Extra<'a> {
     /// Material to be sealed, with its step.
     pub seal: Vec<(String, &'a Secret)>,
+    /// The key of the pool that is drawn for this step, with the step under which its value is sealed.
+    pub draw: Option<(i64, String)>,
     /// The body of an export, whose digest the event holds.
     pub export: Option<&'a [u8]>,
     /// What the provider or the store said where it did not do as asked, without a secret.
@@ -200,6 +202,9 @@ impl Journal {
                     )?;
                 }
                 _ => {}
+            }
+            if let Some((pooled, step)) = &extra.draw {
+                self.draw(tx, *pooled, (id.0, &after.lineage), step, now)?;
             }
             for (step, secret) in &extra.seal {
                 self.keep(tx, id.0, &after, step, secret)?;

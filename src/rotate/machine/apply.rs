@@ -190,7 +190,7 @@ pub(super) fn make_another(n: &mut Rotation, now: Moment) {
     discard(n);
     n.attempt = n.attempt.saturating_add(1);
     n.snapshot = None;
-    (n.distributed, n.proof) = (None, None);
+    (n.distributed, n.idle_since, n.proof) = (None, None, None);
     n.acks.clear();
     enter(n, Phase::Creating, now);
 }
@@ -234,7 +234,7 @@ fn steer(n: &mut Rotation, now: Moment) {
 fn go_back(n: &mut Rotation, now: Moment) {
     enter(n, Phase::RollingBack, now);
     n.places.iter_mut().for_each(|p| p.seen = false);
-    (n.check_new, n.distributed, n.proof) = (false, None, None);
+    (n.check_new, n.distributed, n.idle_since, n.proof) = (false, None, None, None);
     n.acks.clear();
     n.old.life = Life::Unknown;
 }

@@ -178,6 +178,13 @@ pub enum Use {
     },
     /// A source without times says that nobody uses it.
     Quiet(Proof),
+    /// By this source, which sees the present only, it is in use at this moment, or not.
+    Now {
+        /// The source.
+        proof: Proof,
+        /// Whether it is in use.
+        busy: bool,
+    },
     /// Nothing is proved.
     Unproved,
 }

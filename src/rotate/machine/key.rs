@@ -105,6 +105,15 @@ pub(super) fn drained(n: &mut Rotation, drain: &Use, now: Moment) {
             (silent.then_some(*proof), last.map_or(InUse::Unproved, InUse::LastUsed))
         }
         Use::Quiet(proof) => (Some(*proof), InUse::Unproved),
+        Use::Now { busy: true, .. } => {
+            n.idle_since = None;
+            (None, InUse::LastUsed(now))
+        }
+        // One look tells nothing of the time before it: two, and all between them, must find it idle.
+        Use::Now { proof, busy: false } => {
+            let since = *n.idle_since.get_or_insert(now);
+            ((since < now && since + quiet <= now).then_some(*proof), InUse::Unproved)
+        }
         Use::Unproved => (Some(Proof::Timer).filter(|_| now >= from + n.frozen.quiet), InUse::Unproved),
     };
     if let Some(proof) = proof.filter(|p| n.frozen.proofs.contains(p)) {
@@ -112,7 +121,10 @@ pub(super) fn drained(n: &mut Rotation, drain: &Use, now: Moment) {
         return proved(n);
     }
     let limit = from + n.frozen.max_overlap;
-    if now >= limit {
+    // Found idle at last, it gets the time to prove it: nobody is asked meanwhile.
+    if matches!(drain, Use::Now { proof, busy: false } if n.frozen.proofs.contains(proof)) {
+        n.not_before = Some(now + n.poll());
+    } else if now >= limit {
         n.halt = Some(Halt::Blocked(in_use));
     } else {
         n.not_before = Some((now + n.poll()).min(limit));

@@ -318,6 +318,9 @@ pub struct Rotation {
     pub acks: BTreeSet<String>,
     /// When the last store was confirmed.
     pub distributed: Option<Moment>,
+    /// Since when every look of a source that sees the present only found the old key out of use.
+    #[serde(default)]
+    pub idle_since: Option<Moment>,
     /// The proof of drain that was reached.
     pub proof: Option<Proof>,
     /// What became of the old key's use.
@@ -377,6 +380,7 @@ impl Rotation {
             approvals: BTreeSet::new(),
             acks: BTreeSet::new(),
             distributed: None,
+            idle_since: None,
             proof: None,
             exported: None,
             export_since: None,

@@ -180,6 +180,31 @@ fn an_old_key_in_use_blocks_until_a_person_forces_it() {
 }
 
 #[test]
+fn a_source_that_sees_the_present_only_proves_by_looks_through_the_quiet_time() {
+    let look = |busy| Use::Now { proof: Proof::Usage, busy };
+    let mut w = World::new(Frozen { proofs: vec![Proof::Usage], ..frozen(Class::C) });
+    w.run_to(Phase::Overlap);
+    let (from, quiet) = (w.r.distributed.unwrap() + w.r.frozen.overlap, w.r.frozen.quiet);
+    let at = |r: &Rotation, busy, now| apply(r, &Event::Drain(look(busy)), now).unwrap();
+    w.r.not_before = None;
+    let one = at(&w.r, false, from);
+    assert_eq!((one.proof, one.idle_since), (None, Some(from)), "the first look tells nothing of before");
+    let nearly = at(&one, false, from + Span(quiet.0 - 1));
+    assert_eq!(nearly.proof, None);
+    assert_eq!(at(&nearly, false, from + quiet).proof, Some(Proof::Usage));
+    // Whoever is seen in between makes the time begin anew.
+    let seen = at(&nearly, true, from + quiet);
+    assert_eq!((seen.proof, seen.idle_since), (None, None));
+    let again = at(&seen, false, from + quiet + Span(1));
+    assert_eq!(at(&again, false, from + quiet + quiet).proof, None);
+    let late = from + w.r.frozen.max_overlap;
+    assert_eq!(at(&seen, true, late).halt, Some(Halt::Blocked(InUse::LastUsed(late))));
+    let idle = at(&seen, false, late);
+    assert_eq!((&idle.halt, idle.proof), (&None, None), "idle at last, nobody is asked");
+    assert_eq!(at(&idle, false, late + quiet).proof, Some(Proof::Usage));
+}
+
+#[test]
 fn nothing_goes_before_the_export_or_a_recorded_reason() {
     let none =
         |_: &mut World, a: &Action| (*a == Action::Read(Read::Usage)).then_some(Event::Usage(Usage::None));

@@ -136,11 +136,14 @@ impl Walk<'_> {
 
     fn drain(&self, r: &Rotation) -> Vec<Event> {
         let can = |proof: &&Proof| match proof {
-            Proof::Usage | Proof::LastUsed => r.powers().list || r.powers().usage,
+            Proof::Usage | Proof::LastUsed => self.turns() || r.powers().list || r.powers().usage,
             Proof::Ack => r.frozen.acks > 0,
             Proof::Rollout | Proof::Gateway | Proof::Smoke | Proof::Timer => true,
         };
         match r.frozen.proofs.iter().find(can) {
+            Some(proof @ (Proof::Usage | Proof::LastUsed)) if self.turns() => {
+                vec![Event::Drain(Use::Now { proof: *proof, busy: false })]
+            }
             Some(proof @ (Proof::Usage | Proof::LastUsed)) => {
                 vec![Event::Drain(Use::Seen { proof: *proof, last: None, watermark: self.now })]
             }
@@ -167,6 +170,11 @@ impl Walk<'_> {
         }
     }
 
+    /// Whether two roles take turns.
+    fn turns(&self) -> bool {
+        self.plan.way == Way::Roles
+    }
+
     fn store(&self, i: usize) -> String {
         self.plan.landings.get(i).map_or_else(|| format!("store {i}"), |landing| landing.claim.clone())
     }
@@ -185,7 +193,14 @@ impl Walk<'_> {
             Read::Store(i) => format!("read {} back", self.store(i)),
             Read::Verify(which) => format!("try the {which} key"),
             Read::Drain => {
-                let list: Vec<_> = r.frozen.proofs.iter().map(|p| proof(*p)).collect();
+                let word = |p: &Proof| match p {
+                    Proof::Usage | Proof::LastUsed if self.turns() => {
+                        "no session of its role for the quiet time"
+                    }
+                    other => proof(*other),
+                };
+                let mut list: Vec<_> = r.frozen.proofs.iter().map(word).collect();
+                list.dedup();
                 format!("prove that nobody uses the old key: {}", list.join(", or "))
             }
             Read::Usage if r.powers().usage => "export the old key's use".to_owned(),
@@ -206,6 +221,10 @@ impl Walk<'_> {
             Effect::Create(_) if r.powers().class.in_place() => {
                 format!("change the key in place; its old value ends {} later", r.powers().native_overlap)
             }
+            Effect::Create(_) if self.turns() => {
+                "give the idle role a new password, which the server never sees, and let it sign in"
+                    .to_owned()
+            }
             Effect::Create(_) => "make a new key".to_owned(),
             Effect::Write(i) if r.frozen.stores[*i].staged => {
                 format!("write the new key to {}, still unseen by its readers", self.store(*i))
@@ -213,10 +232,16 @@ impl Walk<'_> {
             Effect::Write(i) => format!("write the new key to {}", self.store(*i)),
             Effect::Promote(i) => format!("give the new key to the readers of {}", self.store(*i)),
             Effect::Restore(i) => format!("write the old key back to {}", self.store(*i)),
+            Effect::Disable(_) if self.turns() => {
+                "let the old role sign in no more, and end its sessions".to_owned()
+            }
             Effect::Disable(_) => "switch the old key off".to_owned(),
             Effect::Enable(_) => "switch the old key on again".to_owned(),
             Effect::Delete(_) if by_hand => {
                 "prove that a person deleted the old key at the provider".to_owned()
+            }
+            Effect::Delete(_) if self.turns() => {
+                "take the old role's password away; the role stays for the next rotation".to_owned()
             }
             Effect::Delete(_) if r.path() == Path::RevokeFirst && !r.powers().disable => {
                 "delete the old key, which cannot be switched off".to_owned()

@@ -5,6 +5,7 @@ use crate::rotate::inventory::Key;
 use crate::rotate::machine::{Class, Emergency, Export, Frozen, Path, Powers, Proof, Staging, Target};
 use crate::rotate::policy::{self, Order, Period, Resolved};
 use crate::rotate::provider as declared;
+use crate::rotate::roles;
 use crate::rotate::time::Span;
 use crate::rule::{Can, Capabilities};
 use std::collections::BTreeSet;
@@ -31,7 +32,7 @@ pub(super) fn freeze(
     let r = resolved;
     let overlap = span(r.overlap.value.max(r.grace.value));
     let quiet = span(r.quiet.value);
-    let can = |what| way == Way::Calls && able.is_some_and(|able| able.can(what));
+    let can = |what| way != Way::ByHand && able.is_some_and(|able| able.can(what));
     Frozen {
         path: path(r.order.value),
         // A key that is switched off first has nothing to overlap with.
@@ -75,11 +76,12 @@ pub(super) fn powers(able: Option<&Capabilities>, way: Way) -> Powers {
     match way {
         Way::Calls => able.and_then(declared::powers).unwrap_or_else(|| by_hand(propagation)),
         Way::ByHand => by_hand(propagation),
+        Way::Roles => roles::powers(),
     }
 }
 
 /// The powers of a person.
-pub(super) fn by_hand(propagation: Span) -> Powers {
+pub(in crate::rotate) fn by_hand(propagation: Span) -> Powers {
     Powers {
         // The value is known before it is taken for made, as if we had chosen it.
         class: Class::A,

@@ -10,6 +10,8 @@ mod words;
 
 pub(super) use course::proof;
 pub use course::{Step, course};
+#[cfg(test)]
+pub(super) use freeze::by_hand as powers_by_hand;
 pub use landing::{Landing, spec};
 pub(super) use words::shown;
 
@@ -18,8 +20,9 @@ use crate::rotate::machine::{Does, Frozen, KeyId, Kind, Path, Person, Rotation, 
 use crate::rotate::policy::check::{Facts, Weight, check};
 use crate::rotate::policy::{Policy, Reference};
 use crate::rotate::provider::powers;
+use crate::rotate::roles::Pair;
 use crate::rotate::time::Moment;
-use crate::rule::{Calls, Capabilities};
+use crate::rule::{Calls, Capabilities, Native};
 use std::collections::BTreeMap;
 
 /// Who makes and removes keys.
@@ -29,6 +32,8 @@ pub enum Way {
     Calls,
     /// A person, who is asked and whose work is proved.
     ByHand,
+    /// Two roles of a database take turns.
+    Roles,
 }
 
 /// What is known of a key beside the policy.
@@ -63,12 +68,16 @@ pub struct Plan {
     pub way: Way,
     /// Where the credential is that makes and removes keys.
     pub admin: Option<Reference>,
-    /// The provider's own calls; none where people make the keys.
+    /// The provider's own calls; where people make the keys, those that switch them off and on.
     pub calls: Calls,
+    /// The roles that take turns, if they do.
+    pub roles: Option<Pair>,
     /// What those calls ask for, such as a project id.
     pub asked: BTreeMap<String, String>,
     /// Where the new key lands, in order.
     pub landings: Vec<Landing>,
+    /// What a person should know of it beside the steps, a sentence each.
+    pub notes: Vec<String>,
     /// Why it cannot begin, a sentence each.
     pub gaps: Vec<String>,
     planned: Rotation,
@@ -108,7 +117,7 @@ impl Plan {
         let frozen = freeze::freeze(key, &resolved, able, way, stores);
         let named = || key.key_id.as_ref().map(|id| KeyId(id.as_str().to_owned()));
         let old = known.current.clone().or_else(named);
-        if old.is_none() && way == Way::Calls {
+        if old.is_none() && way != Way::ByHand {
             gaps.push("what the provider calls the key is not known: give it in `key-id`".to_owned());
         }
         let old = old.unwrap_or_else(|| KeyId(format!("{id}#{}", known.generation)));
@@ -122,7 +131,8 @@ impl Plan {
         }
         let calls = match way {
             Way::Calls => able.and_then(|able| able.calls.as_deref()).cloned().unwrap_or_default(),
-            Way::ByHand => Calls::default(),
+            Way::ByHand => switching(key, able),
+            Way::Roles => Calls::default(),
         };
         let asked = unasked(key, &calls, &mut gaps);
         let names = |list: &[crate::rotate::policy::Name]| list.iter().map(ToString::to_string).collect();
@@ -143,8 +153,10 @@ impl Plan {
             way,
             admin: admin.map(|admin| admin.credential.clone()),
             calls,
+            roles: key.roles.as_ref().filter(|_| way == Way::Roles).and_then(|roles| roles.pair().ok()),
             asked,
             landings,
+            notes: Vec::new(),
             gaps,
             planned,
         })
@@ -170,6 +182,11 @@ impl Plan {
         self.planned.plan_hash()
     }
 
+    /// Whether calls switch a key off and on again that a person made.
+    pub fn switches(&self) -> bool {
+        self.way == Way::ByHand && self.calls.disable.is_some() && self.calls.enable.is_some()
+    }
+
     /// The lineage as the machine would find it.
     pub fn rotation(&self) -> &Rotation {
         &self.planned
@@ -178,7 +195,7 @@ impl Plan {
     /// Who makes the keys of a rotation that was planned before: the rule may have got calls since.
     pub fn way_of(&self, rotation: &Rotation) -> Way {
         let by_hand = freeze::by_hand(rotation.powers().propagation);
-        if *rotation.powers() == by_hand && self.frozen().powers.class != by_hand.class {
+        if *rotation.powers() == by_hand {
             return Way::ByHand;
         }
         self.way
@@ -203,12 +220,31 @@ impl Plan {
     }
 }
 
-/// Who makes the keys of a lineage: calls, where the rule declares them and nobody outside brings the keys.
+/// Who makes the keys of a lineage: roles, where two are named that may take turns; calls, where the rule declares them and nobody outside brings the keys.
 fn way(key: &Key, able: Option<&Capabilities>) -> Way {
+    let native = able.and_then(|able| able.native);
+    if let (Some(Native::PostgresRoles), Some(Ok(_)), false) =
+        (native, key.roles.as_ref().map(|roles| roles.pair()), key.is_byok())
+    {
+        return Way::Roles;
+    }
     match able.and_then(powers) {
         Some(_) if !key.is_byok() => Way::Calls,
         _ => Way::ByHand,
     }
+}
+
+/// The calls that switch keys off and on which people make; none where an administrator or something that they ask for
+/// is not named, or where somebody outside makes the keys.
+fn switching(key: &Key, able: Option<&Capabilities>) -> Calls {
+    let calls = able.and_then(|able| able.calls.as_deref());
+    let calls = calls.filter(|calls| calls.disable.is_some() && calls.enable.is_some());
+    let named = |calls: &&Calls| {
+        key.admin.is_some()
+            && !key.is_byok()
+            && calls.ask.keys().all(|name| key.ask.contains_key(name.as_str()))
+    };
+    calls.filter(named).cloned().unwrap_or_default()
 }
 
 /// The names that the calls ask for and the key does not give, and those that it gives for nothing.

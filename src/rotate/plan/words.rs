@@ -24,7 +24,10 @@ impl Plan {
         }
         if self.way == Way::ByHand {
             let who = if self.owners.is_empty() { "somebody".to_owned() } else { self.owners.join(", ") };
-            list.push(format!("{who} makes the new key at {} and brings it", self.provider));
+            list.push(format!(
+                "{who} makes the new key at {} and brings it, unless one waits in the pool",
+                self.provider
+            ));
             list.push(format!("{who} deletes the old key at {} when told", self.provider));
         }
         let acks = self.frozen().proofs.contains(&crate::rotate::machine::Proof::Ack);
@@ -48,6 +51,7 @@ impl Plan {
             match self.way {
                 Way::Calls => "by call",
                 Way::ByHand => "by hand",
+                Way::Roles => "by two roles that take turns",
             },
             shown(&self.old().0),
         );
@@ -59,6 +63,7 @@ impl Plan {
         };
         part("stores, in order:", &self.claims());
         part("people:", &self.people());
+        part("note:", &self.notes);
         part("cannot begin:", &self.gaps);
         let steps: Vec<String> = course(self).iter().map(line).collect();
         part("steps, if nothing goes wrong (* changes something outside):", &steps);
@@ -93,6 +98,7 @@ impl Plan {
             }
         };
         part("Cannot begin", &self.gaps);
+        part("Note", &self.notes);
         part("Stores", &self.claims());
         part("People", &self.people());
         out.push_str("| after | | step |\n|---|---|---|\n");
@@ -119,6 +125,7 @@ impl Plan {
             "owners": self.owners,
             "approvals": self.approvals(),
             "people": self.people(),
+            "notes": self.notes,
             "gaps": self.gaps,
             "cuts_off": self.cuts_off(),
             "steps": course(self),

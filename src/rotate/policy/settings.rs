@@ -235,6 +235,8 @@ settings! {
     emergency_approvals: u8 = "emergency-approvals", 0;
     /// Emergencies of one key on one day at the most; then it is paused.
     emergency_daily: u32 = "emergency-daily", 3;
+    /// Keys that a pool should hold at the least, once it held any.
+    pool_low: u32 = "pool-low", 1;
     /// Whether a leak that is proved active begins an emergency without a person.
     emergency_auto: bool = "emergency-auto", false;
     /// Who answers for the key.

@@ -165,7 +165,7 @@ fn every_setting_can_be_said_and_is_explained() {
         overlap = '2h'\nmax-overlap = '3h'\ngrace = '4m'\nquiet = '5m'\nsoak = '6m'\nstaging-first = false\n\
         staging-green = '7m'\napprovals = 2\napprovers = ['ann', 'bob']\nproof = ['timer']\nexport-usage = 'required'\n\
         emergency-order = 'revoke-first'\nemergency-overlap = '8m'\nemergency-export = '9m'\nemergency-soak = '10m'\n\
-        emergency-approvals = 1\nemergency-daily = 7\nemergency-auto = true\nowners = ['@web']\nalerts = ['ops']\n\
+        emergency-approvals = 1\nemergency-daily = 7\npool-low = 2\nemergency-auto = true\nowners = ['@web']\nalerts = ['ops']\n\
         smoke = ['try']\ngateways = ['gw']\nfreeze = [{ from = 2026-12-18, until = 2027-01-03, reason = 'sale' }]\n";
     let policy = policy(&[
         "[default]\n",

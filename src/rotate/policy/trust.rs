@@ -339,7 +339,7 @@ mod tests {
         let value = |name: &str| match name {
             "window" => "[{ from = '09:00', until = '10:00' }]",
             "freeze" => "[{ from = 2026-01-01, until = 2026-01-02, reason = 'x' }]",
-            "emergency-daily" => "9",
+            "emergency-daily" | "pool-low" => "9",
             "emergency-auto" => "true",
             "order" | "emergency-order" => "'revoke-first'",
             "approvers" | "owners" | "alerts" | "smoke" | "gateways" => "['x']",

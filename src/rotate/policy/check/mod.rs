@@ -98,6 +98,7 @@ codes! {
     AdminIsKey = "admin-is-rotated-key", Error, "let another credential make and remove the key";
     AdminMissing = "admin-missing", Error, "name the `[admin.NAME]` that makes and removes it in `admin`";
     AdminOfOther = "admin-of-other-provider", Error, "name an administrator's credential of the key's provider";
+    RolesUnclear = "roles-unclear", Error, "name two roles of the rule's server, one of them in `key-id`";
     NotRotatable = "not-rotatable", Warning, "nothing can be done by call: its owner is asked when it is due";
     MadeByHand = "made-by-hand", Warning, "keep a pool of keys, or expect to be asked for one when it is due";
     OverlapCadence = "overlap-exceeds-cadence", Error, "shorten `overlap` and `soak`, or lengthen `cadence`";

@@ -2,10 +2,11 @@
 
 use super::{Code, One, Run};
 use crate::rotate::policy::{Export, Order, Period, Proof};
-use crate::rule::{Can, Capabilities, CreateClass};
+use crate::rule::{Can, Capabilities, CreateClass, Native};
 
 pub(super) fn key(run: &mut Run<'_>, one: &One<'_>) {
     let catalogue = run.facts.catalogue;
+    roles(run, one);
     if one.key.is_byok() || catalogue.provider_of(one.key.rule.as_str()).is_none() {
         return proofs(run, one, None);
     }
@@ -32,6 +33,26 @@ pub(super) fn key(run: &mut Run<'_>, one: &One<'_>) {
         let message = format!("the soak of {} needs a key that can be switched off", r.soak.value);
         run.tell_setting(Code::SoakUseless, one, "soak", message);
     }
+}
+
+/// Roles that take turns: their names, and whether anything turns over what the rule finds.
+fn roles(run: &mut Run<'_>, one: &One<'_>) {
+    let Some(roles) = &one.key.roles else { return };
+    let able = run.facts.catalogue.capabilities(one.key.rule.as_str());
+    let first = one.key.key_id.as_ref().map(|id| id.as_str());
+    let why = match roles.pair() {
+        Err(why) => why.to_string(),
+        Ok(_) if able.is_none_or(|able| able.native != Some(Native::PostgresRoles)) => {
+            format!("nothing lets roles take turns in what the rule {} finds", one.key.rule)
+        }
+        Ok(_) if one.key.is_byok() => "somebody outside makes its values".to_owned(),
+        Ok(pair) => match first.map(|role| pair.other(role)) {
+            Some(Err(why)) => why.to_string(),
+            Some(Ok(_)) => return,
+            None => "`key-id` does not say which role is in use".to_owned(),
+        },
+    };
+    run.tell_field(Code::RolesUnclear, one, &["roles"], why);
 }
 
 fn overlap(run: &mut Run<'_>, one: &One<'_>, able: &Capabilities) {

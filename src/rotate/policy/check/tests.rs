@@ -292,6 +292,16 @@ const CASES: &[Case] = &[
         "acme is of the provider other, the key of acme",
     ),
     (
+        Code::RolesUnclear,
+        &[("account = 'two'", "account = 'two'\nroles = { names = ['a', 'b'] }")],
+        "error[roles-unclear]: key stage: nothing lets roles take turns in what the rule acme",
+    ),
+    (
+        Code::RolesUnclear,
+        &[("account = 'two'", "account = 'two'\nroles = { names = ['a', 'a'] }")],
+        "the two roles are one",
+    ),
+    (
         Code::NotRotatable,
         &[(RULE, "rule = 'acme-plain'\naccount = 'one'")],
         "the rule acme-plain declares no way to rotate",
