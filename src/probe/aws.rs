@@ -77,9 +77,7 @@ impl AwsSts<'_> {
             match said {
                 Said::Clear(answer) => return Ok(answer),
                 Said::Unknown if own => {
-                    return Err(Fault::ambiguous(
-                        "the organisation's own endpoint does not know the key; AWS was not asked",
-                    ));
+                    return Ok(Answer::Absent("InvalidClientTokenId".to_owned()));
                 }
                 Said::Unknown => {}
             }
@@ -169,7 +167,7 @@ fn long(text: &str) -> String {
 mod tests {
     use super::super::testing::{Answers, reply, values};
     use super::*;
-    use crate::call::SystemClock;
+    use crate::call::{Endpoint, SystemClock};
     use crate::model::Validity;
     use std::time::Duration;
 
@@ -231,6 +229,18 @@ mod tests {
         ] {
             assert_eq!(ask(&[(status, body.clone())], &PAIR).0.validity, expected, "{body}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_of_the_organisation_answers_alone() {
+        let unknown = error("InvalidClientTokenId", "The security token included in the request is invalid.");
+        let network = Answers::new(vec![Ok(reply(403, &unknown))]);
+        let endpoint = Endpoint::new(Some("https://aws.corp.example"), false, None, &[], false).unwrap();
+        let hosts = Hosts::new(BTreeMap::from([("aws".to_owned(), endpoint)]), [].into());
+        let probe = AwsSts { transport: &network, hosts: &hosts, only: &[], clock: &SystemClock };
+        let probed = probe.check(&values(&PAIR), Instant::now() + Duration::from_secs(5));
+        assert_eq!((probed.validity, probed.elsewhere), (Validity::Inactive, true));
+        assert_eq!(network.asked(), ["aws.corp.example"]);
     }
 
     #[test]

@@ -59,6 +59,9 @@ pub struct Probed {
     pub host: String,
     /// What decided, in words of ours: `28P01 of PostgreSQL`.
     pub detail: String,
+    /// Whether an endpoint of the organisation answered in the place of the public service: that it does not know a
+    /// credential proves death only to who has one of its own.
+    pub elsewhere: bool,
 }
 
 /// Why there is no verdict.
@@ -110,6 +113,8 @@ enum Answer {
     },
     /// It was refused for what it is.
     Out(String),
+    /// As `Out`, by an endpoint of the organisation in the place of the public service.
+    Absent(String),
     /// It was refused, for what it is or for where it came from.
     Barred(String),
 }
@@ -117,16 +122,26 @@ enum Answer {
 /// Signs in with the password, and where it is let in without proof once more with a made-up one: a server that
 /// lets everybody in proves nothing.
 fn signed_in(password: &Secret, login: &dyn Fn(&Secret) -> Result<Answer, Fault>) -> Result<Answer, Fault> {
-    let answer = login(password)?;
+    told_apart("password", password, || made_up(password.len()), login)
+}
+
+/// As [`signed_in`], with whatever else is shown in the place of a password.
+fn told_apart<C>(
+    what: &str,
+    real: &C,
+    made_up: impl FnOnce() -> Result<C, Fault>,
+    login: &dyn Fn(&C) -> Result<Answer, Fault>,
+) -> Result<Answer, Fault> {
+    let answer = login(real)?;
     if !matches!(answer, Answer::In { mutual: false, .. }) {
         return Ok(answer);
     }
-    match login(&made_up(password.len())?) {
-        Ok(Answer::Out(_) | Answer::Barred(_)) => Ok(answer),
-        Ok(Answer::In { .. }) => Err(Fault::ambiguous("it lets a made-up password in as well")),
+    match login(&made_up()?) {
+        Ok(Answer::Out(_) | Answer::Absent(_) | Answer::Barred(_)) => Ok(answer),
+        Ok(Answer::In { .. }) => Err(Fault::ambiguous(format!("it lets a made-up {what} in as well"))),
         Err(fault) => Err(Fault::new(
             fault.why,
-            format!("it let the password in, but a made-up one got no clear answer: {}", fault.detail),
+            format!("it let the {what} in, but a made-up one got no clear answer: {}", fault.detail),
         )),
     }
 }
@@ -146,17 +161,19 @@ fn random(bytes: &mut [u8]) -> Result<(), Fault> {
 
 /// Puts what came of it into words.
 fn probed(host: String, came: Result<Answer, Fault>) -> Probed {
-    match came {
+    let elsewhere = matches!(came, Ok(Answer::Absent(_)));
+    let (validity, detail) = match came {
         Ok(Answer::In { restricted, identity, detail, .. }) => {
-            Probed { validity: Validity::Active { restricted, identity }, host, detail }
+            (Validity::Active { restricted, identity }, detail)
         }
-        Ok(Answer::Out(detail)) => Probed { validity: Validity::Inactive, host, detail },
-        Ok(Answer::Barred(detail)) => {
-            let detail = format!("{detail}: refused, for what it is or for where it came from");
-            Probed { validity: Validity::Unknown(Unknown::Ambiguous), host, detail }
-        }
-        Err(Fault { why, detail }) => Probed { validity: Validity::Unknown(why), host, detail },
-    }
+        Ok(Answer::Out(detail) | Answer::Absent(detail)) => (Validity::Inactive, detail),
+        Ok(Answer::Barred(detail)) => (
+            Validity::Unknown(Unknown::Ambiguous),
+            format!("{detail}: refused, for what it is or for where it came from"),
+        ),
+        Err(Fault { why, detail }) => (Validity::Unknown(why), detail),
+    };
+    Probed { validity, host, detail, elsewhere }
 }
 
 /// Keeps to the only hosts that are asked, if the operator named any.

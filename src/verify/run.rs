@@ -127,6 +127,7 @@ fn distrust(verdict: &mut Verdict, loose: &[(String, String)]) {
 }
 
 const LOOSE: &str = "it takes a made-up credential as well";
+const ELSEWHERE: &str = "the organisation's own endpoint does not know it; the public service was not asked";
 
 impl<'a> Run<'a> {
     fn new(verifier: &'a Verifier<'a>, watch: &'a Watch<'a>, own: bool) -> Self {
@@ -245,8 +246,7 @@ impl Run<'_> {
         let mut detail = String::new();
         let (list, validity) = match judged {
             Judgement::Inactive if elsewhere && !self.own => {
-                "the organisation's own endpoint does not know it; the public service was not asked"
-                    .clone_into(&mut detail);
+                ELSEWHERE.clone_into(&mut detail);
                 ("inactive", Validity::Unknown(Unknown::Ambiguous))
             }
             Judgement::Inactive => ("inactive", Validity::Inactive),
@@ -306,6 +306,10 @@ impl Run<'_> {
         }
         if matches!(probed.validity, Validity::NotChecked(_)) {
             probed.validity = Validity::Unknown(Unknown::Refused);
+        }
+        if probed.elsewhere && probed.validity == Validity::Inactive && !self.own {
+            probed.validity = Validity::Unknown(Unknown::Ambiguous);
+            ELSEWHERE.clone_into(&mut probed.detail);
         }
         let evidence = self.evidence(declared, probed.host, identity::clean(&probed.detail, values));
         Verdict { validity: probed.validity, evidence: Some(evidence), access: None }

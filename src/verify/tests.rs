@@ -286,6 +286,7 @@ fn probes_judge_by_themselves() {
                 validity: Validity::Active { restricted: false, identity },
                 host: "db.example".to_owned(),
                 detail: "AuthenticationOk".to_owned(),
+                elsewhere: false,
             }
         }
     }
@@ -305,6 +306,48 @@ fn probes_judge_by_themselves() {
     let Validity::Active { identity, .. } = &f.validity else { panic!("{f:?}") };
     assert_eq!(identity["user"], "…");
     assert_eq!(f.evidence.unwrap().host, "db.example");
+}
+
+#[test]
+fn an_own_endpoint_in_the_place_of_the_public_one_proves_death_to_its_owner_only() {
+    struct Elsewhere;
+    impl Probe for Elsewhere {
+        fn name(&self) -> &'static str {
+            "aws-sts"
+        }
+        fn needs(&self) -> &'static [&'static str] {
+            &[]
+        }
+        fn check(&self, _: &Values, _: Instant) -> Probed {
+            let (host, detail) = ("aws.corp.example".to_owned(), "no such key".to_owned());
+            Probed { validity: Validity::Inactive, host, detail, elsewhere: true }
+        }
+    }
+    let more = "[[rule]]\nid = 'acmev-cloud'\nname = 'x'\nseverity = 'low'\nconfidence = 'low'\n\
+                pattern = '(?<secret>[a-z]{20})'\n[rule.verify]\nprobe = 'aws-sts'\n";
+    let rules = rules(more);
+    let network = sound(200, "");
+    let secret = "pass".repeat(5);
+    let mut list = [of_rule("acmev-cloud", &secret, vec![place(&[])])];
+    run_with(&rules, &network, &mut list, Options::default(), &[&Elsewhere], None);
+    assert_eq!(list[0].validity, Validity::Unknown(Unknown::Ambiguous));
+    let told = &list[0].evidence.as_ref().unwrap().detail;
+    assert!(told.contains("own endpoint does not know it"), "{told}");
+    let hosts = Hosts::default();
+    let probes: [&dyn Probe; 1] = [&Elsewhere];
+    let options = Options::default();
+    let verifier = Verifier {
+        rules: &rules,
+        transport: &network,
+        hosts: &hosts,
+        probes: &probes,
+        clock: &Still,
+        options,
+    };
+    let mut values = Values::new();
+    values.set("secret", Secret::new(secret.as_bytes()));
+    let declared = rules.declared("acmev-cloud").unwrap();
+    assert_eq!(verifier.alive(&declared, &values).0, Validity::Inactive);
 }
 
 #[test]
