@@ -18,7 +18,7 @@ mod verify;
 pub use calls::{Call, SelfHosted};
 pub use revoke::Revoke;
 pub use trust::{May, Organisation, Refused};
-pub use verify::Verify;
+pub use verify::{SshLogin, Verify};
 
 /// Lowest confidence that is reported unless something else is said.
 pub const MIN_CONFIDENCE: Confidence = Confidence::Medium;

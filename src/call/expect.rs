@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// The native probes that a rule may name: checks of a credential that no HTTP data can express.
 pub const PROBES: &[&str] =
-    &["aws-sts", "google-service-account", "mongodb", "mysql", "postgres", "redis", "smtp"];
+    &["aws-sts", "google-service-account", "mongodb", "mysql", "postgres", "redis", "smtp", "ssh"];
 
 /// How a provider proves whether a credential works.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -76,6 +76,7 @@ fn the_schema_names_what_the_reader_takes() {
         ("[call]", "/properties/call"),
         ("[endpoint.acme]", "/properties/endpoint/additionalProperties"),
         ("[verify]", "/properties/verify"),
+        ("[[verify.ssh]]", "/properties/verify/properties/ssh/items"),
         ("[revoke]", "/properties/revoke"),
     ] {
         let node = schema.pointer(at).unwrap();
@@ -255,6 +256,12 @@ fn only_the_organisation_speaks_of_calls() {
     let told = Config::parse_repository(Path::new("keywheel.toml"), text).unwrap_err().to_string();
     assert!(told.starts_with("keywheel.toml:1:2: `verify` stands only"), "{told}");
     assert!(fault("[verify]\nbudget = 'soon'").contains("`soon` is no time"));
+    let at = "[[verify.ssh]]\nuser = 'git'\nhost = 'git.corp.example:2222'\n";
+    let pin = format!("host-keys = ['SHA256:{}']\ninternal = true\n", "A".repeat(43));
+    let accounts = Config::parse(Path::new("org.toml"), &format!("{at}{pin}")).unwrap().ssh_accounts();
+    assert!(accounts.len() == 1 && accounts[0].internal().is_some());
+    assert!(fault(at).contains("whoever answers"), "{}", fault(at));
+    assert!(Config::parse_repository(Path::new("keywheel.toml"), &format!("{at}{pin}")).is_err());
     // Nothing of a repository's file changes it.
     let (config, _) = under(text, "[scan]\nmin-severity = 'low'");
     assert!(config.verify.unwrap().enabled);

@@ -49,8 +49,8 @@ words! {
         Accepted = "accepted", "the configuration accepts it";
         /// The organisation lets nobody call for this rule.
         Forbidden = "forbidden", "the organisation forbids calls for this rule";
-        /// The rule names a probe that this program does not have.
-        NoProbe = "no-probe", "this program has no probe of that name";
+        /// The rule names a probe that this program does not have, or that nobody has set up.
+        NoProbe = "no-probe", "its probe is not there, or not set up";
         /// The run ended before its turn.
         Stopped = "stopped", "the run ended before its turn";
         /// The value is no longer where the report says.

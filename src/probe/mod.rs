@@ -2,10 +2,11 @@
 //! rule cannot declare. Each is one file behind [`Probe`].
 //!
 //! A login goes to a host that stands in scanned text, so that it needs the organisation's word: `allow` of the
-//! endpoint named after the protocol. It goes to an address that was checked, keeps the TLS that the text asks for,
-//! never gives a password as it is to somebody unproved, and does nothing but sign in. The one exception is the
-//! [`Console`] of PostgreSQL, with which an administrator's own credential turns roles over. Whatever the other side does
-//! ends before the deadline, in bounded memory. What it does not clearly refuse is unknown.
+//! endpoint named after the protocol. (SSH keys come without a host, and are tried where the organisation says.) It
+//! goes to an address that was checked, keeps the TLS that the text asks for, never gives a password as it is to
+//! somebody unproved, and does nothing but sign in. The one exception is the [`Console`] of PostgreSQL, with which an
+//! administrator's own credential turns roles over. Whatever the other side does ends before the deadline, in bounded
+//! memory. What it does not clearly refuse is unknown.
 
 mod aws;
 mod google;
@@ -17,6 +18,7 @@ mod postgres;
 mod redis;
 mod scram;
 mod smtp;
+mod ssh;
 mod url;
 
 #[cfg(test)]
@@ -30,6 +32,7 @@ pub use net::Net;
 pub use postgres::{BadLogin, Console, ConsoleError, Login, Postgres, Row, SignedIn, scram_verifier};
 pub use redis::Redis;
 pub use smtp::Smtp;
+pub use ssh::{Ssh, SshAccount};
 
 use crate::call::{CallError, Host, Pattern, Reply, Values};
 use crate::model::{Secret, Unknown, Validity};

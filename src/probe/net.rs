@@ -38,6 +38,16 @@ impl Net {
     ) -> Result<Link, Fault> {
         let clear =
             self.hosts.login(protocol, host, port, usual).map_err(|e| Fault::refused(e.to_string()))?;
+        self.connect(host, port, clear, deadline)
+    }
+
+    /// Connects to a host that the organisation itself names for this.
+    pub(super) fn named(&self, host: &Host, port: u16, deadline: Instant) -> Result<Link, Fault> {
+        self.connect(host, port, false, deadline)
+    }
+
+    /// `clear` lets a password go there without TLS.
+    fn connect(&self, host: &Host, port: u16, clear: bool, deadline: Instant) -> Result<Link, Fault> {
         among(&self.only, &host.to_string())?;
         let places = self.reach.addresses(&host.to_string(), port, deadline)?;
         for (n, place) in places.iter().enumerate() {

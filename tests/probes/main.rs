@@ -7,7 +7,7 @@ mod roles;
 
 use keywheel::call::{Endpoint, Hosts, Pattern, Reach, SystemResolver, Values};
 use keywheel::model::{Secret, Unknown, Validity};
-use keywheel::probe::{Mysql, Net, Postgres, Probe, Probed, Redis, Smtp};
+use keywheel::probe::{Mysql, Net, Postgres, Probe, Probed, Redis, Smtp, Ssh, SshAccount};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -202,6 +202,137 @@ fn smtp() {
         assert_eq!(word(&probed), expected, "{login} {place}: {}", probed.detail);
     }
     assert_eq!(word(&ask(&Smtp(&s.stranger), &format!("smtp://svc:{right}@127.0.0.1:{port}"))), UNREACHABLE);
+}
+
+impl Servers {
+    /// An account at one of the ports of sshd, whose host shows the key of a kind.
+    fn account(&self, port: u64, kind: &str) -> SshAccount {
+        let pin = self.about["ssh"]["hosts"][kind].as_str().unwrap().to_owned();
+        let user = self.about["ssh"]["user"].as_str().unwrap();
+        SshAccount::new(user, &format!("127.0.0.1:{port}"), &[pin], true).unwrap()
+    }
+
+    fn sign_in(&self, accounts: &[SshAccount], key: &str) -> Probed {
+        let mut values = Values::new();
+        values.set("secret", Secret::new(self.about["ssh"]["keys"][key].as_str().unwrap().as_bytes()));
+        let probe = Ssh { net: &self.net, accounts };
+        let probed = probe.check(&values, Instant::now() + Duration::from_secs(20));
+        println!("ssh {key}: {:?} {}", probed.validity, probed.detail);
+        probed
+    }
+}
+
+#[test]
+fn openssh() {
+    let Some(s) = servers() else { return };
+    let port = |name: &str| s.port("ssh", name);
+    let ed25519 = |name: &str| [s.account(port(name), "ed25519")];
+    for key in s.about["ssh"]["keys"].as_object().unwrap().keys() {
+        let expected = match key.as_str() {
+            "stranger" => AMBIGUOUS,
+            // The passphrase is not known; the curve is not tried.
+            "locked" | "p521" => REFUSED,
+            _ => "active",
+        };
+        for name in ["port", "fips"] {
+            let probed = s.sign_in(&ed25519(name), key);
+            assert_eq!(word(&probed), expected, "{key} {name}: {}", probed.detail);
+            if let Validity::Active { identity, .. } = &probed.validity {
+                assert!(identity["key"].starts_with("SHA256:"), "{identity:?}");
+            }
+        }
+    }
+    for (name, key, expected) in [
+        ("more", "ed25519", "active-restricted"),
+        ("more", "rsa", "active-restricted"),
+        ("more", "stranger", AMBIGUOUS),
+        // It takes RSA with SHA-256 only.
+        ("older", "rsa", "active"),
+        ("older", "ed25519", AMBIGUOUS),
+        // It takes the key, but lets this user in nowhere.
+        ("barred", "ed25519", AMBIGUOUS),
+    ] {
+        let probed = s.sign_in(&ed25519(name), key);
+        assert_eq!(word(&probed), expected, "{key} at {name}: {}", probed.detail);
+    }
+    // Each kind of host key proves the host; one of another host does not.
+    for kind in ["p256", "p384", "rsa"] {
+        let probed = s.sign_in(&[s.account(port("port"), kind)], "ed25519");
+        assert_eq!(word(&probed), "active", "{kind}: {}", probed.detail);
+    }
+    let user = s.about["ssh"]["user"].as_str().unwrap();
+    let place = format!("127.0.0.1:{}", port("port"));
+    let other = format!("SHA256:{}", "A".repeat(43));
+    let other = SshAccount::new(user, &place, &[other], true).unwrap();
+    let probed = s.sign_in(std::slice::from_ref(&other), "ed25519");
+    assert_eq!(word(&probed), REFUSED);
+    assert!(probed.detail.contains("another host key"), "{}", probed.detail);
+    let nobody = SshAccount::new(
+        "no-such-user",
+        &place,
+        &[s.about["ssh"]["hosts"]["rsa"].as_str().unwrap().to_owned()],
+        true,
+    );
+    assert_eq!(word(&s.sign_in(&[nobody.unwrap()], "ed25519")), AMBIGUOUS);
+    let down = [s.account(u64::from(s.down), "rsa")];
+    assert_eq!(word(&s.sign_in(&down, "ed25519")), UNREACHABLE);
+    // One account that is down and one of another host do not keep the third from proving it.
+    let [works] = ed25519("port");
+    let all = [down[0].clone(), other, works];
+    assert_eq!(word(&s.sign_in(&all, "p256-sec1")), "active");
+}
+
+/// From a file with a private key to the report, as a process.
+#[test]
+fn a_scan_tries_private_keys_where_the_organisation_says() {
+    let Some(s) = servers() else { return };
+    let ssh = &s.about["ssh"];
+    let folder = std::path::PathBuf::from(std::env::var("KEYWHEEL_PROBES").unwrap()).with_file_name("scan");
+    std::fs::create_dir_all(folder.join("tree")).unwrap();
+    let account = format!(
+        "[[verify.ssh]]\nuser = {}\nhost = '127.0.0.1:{}'\nhost-keys = [{}]\ninternal = true\n",
+        ssh["user"], ssh["port"], ssh["hosts"]["ed25519"]
+    );
+    for name in ["ed25519", "rsa-pkcs1", "p256-sec1", "p384-pkcs8", "stranger", "locked"] {
+        std::fs::write(folder.join("tree").join(name), ssh["keys"][name].as_str().unwrap()).unwrap();
+    }
+    let scan = |organisation: &str| {
+        std::fs::write(folder.join("org.toml"), organisation).unwrap();
+        let args = [
+            "scan",
+            "tree",
+            "--verify",
+            "--verify-cache",
+            "none",
+            "--org-config",
+            "org.toml",
+            "--format",
+            "json",
+        ];
+        let run = std::process::Command::new(env!("CARGO_BIN_EXE_keywheel"))
+            .args(args)
+            .current_dir(&folder)
+            .output();
+        let out = String::from_utf8(run.unwrap().stdout).unwrap();
+        let doc: Value = serde_json::from_str(&out).unwrap();
+        let verdict = |f: &Value| {
+            let path = f["occurrences"][0]["path"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+            (path, f["validity"].as_str().unwrap().to_owned())
+        };
+        doc["findings"].as_array().unwrap().iter().map(verdict).collect::<BTreeMap<_, _>>()
+    };
+    let seen = scan(&account);
+    for (name, expected) in [
+        ("ed25519", "active"),
+        ("rsa-pkcs1", "active"),
+        ("p256-sec1", "active"),
+        ("p384-pkcs8", "active"),
+        ("stranger", "unknown"),
+        ("locked", "not-checked"),
+    ] {
+        assert_eq!(seen[name], expected, "{name}: {seen:?}");
+    }
+    assert!(scan("").values().all(|verdict| verdict == "not-checked"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Logins at real servers: PostgreSQL, MariaDB, Redis and a mail server, on loopback ports.
+"""Logins at real servers: PostgreSQL, MariaDB, Redis, a mail server and OpenSSH, on loopback ports.
 
     tests/probes/run.py [COMMAND…]      without a command, the tests of `cargo test --test probes`
 
@@ -9,11 +9,13 @@ one listens is told to the tests in the file that KEYWHEEL_PROBES names. Exit co
 had here.
 """
 
+import base64
 import contextlib
 import importlib.util
 import json
 import os
 import pathlib
+import pwd
 import secrets
 import shutil
 import signal
@@ -28,10 +30,10 @@ sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/transports"))
 
-from servers import Unavailable, programs
+from servers import Unavailable, as_root, programs
 
 PACKAGES = {"redis-server": "redis-server", "redis-check-rdb": "redis-tools", "mariadbd": "mariadb-server-core",
-            "openssl": "openssl"}
+            "openssl": "openssl", "sshd": "openssh-server", "ssh-keygen": "openssh-client"}
 NOBODY = 65534
 
 
@@ -204,6 +206,63 @@ class Servers:
         self.start("mail", [sys.executable, pathlib.Path(__file__).with_name("mail.py"), told], bare, demoted=False)
         self.about["smtp"] = {"port": port, "within": within, "bare": bare, "password": password}
 
+    def ssh(self):
+        """OpenSSH, twice: as it comes, at several ports with rules of their own, and with the choices of FIPS."""
+        folder = self.folder("ssh")
+        kinds = {"ed25519": ["-t", "ed25519"], "p256": ["-t", "ecdsa", "-b", "256"], "p384": ["-t", "ecdsa", "-b", "384"],
+                 "rsa": ["-t", "rsa", "-b", "2048"]}
+        keygen = self.programs["ssh-keygen"]
+        new = [keygen, "-q", "-C", "", "-f"]
+        for kind, how in kinds.items():
+            self.run([*new, folder / f"host-{kind}", "-N", "", *how])
+        own = {**kinds, "rsa-3072": ["-t", "rsa", "-b", "3072"], "rsa-pkcs1": ["-t", "rsa", "-m", "PEM"],
+               "rsa-pkcs8": ["-t", "rsa", "-m", "PKCS8"], "p256-sec1": ["-t", "ecdsa", "-m", "PEM"],
+               "p384-pkcs8": ["-t", "ecdsa", "-b", "384", "-m", "PKCS8"], "p521": ["-t", "ecdsa", "-b", "521"]}
+        for name, how in own.items():
+            self.run([*new, folder / name, "-N", "", *how])
+        # ssh-keygen has Ed25519 in its own form only. The public key is the end of what OpenSSL writes.
+        pkcs8, der = folder / "ed25519-pkcs8", folder / "ed25519.der"
+        self.run([self.programs["openssl"], "genpkey", "-algorithm", "ed25519", "-out", pkcs8])
+        self.run([self.programs["openssl"], "pkey", "-in", pkcs8, "-pubout", "-outform", "DER", "-out", der])
+        parts = (b"ssh-ed25519", der.read_bytes()[-32:])
+        public = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        self.write(folder / "ed25519-pkcs8.pub", f"ssh-ed25519 {base64.b64encode(public).decode()}\n")
+        own["ed25519-pkcs8"] = None
+        self.run([*new, folder / "locked", "-N", made_up(), *kinds["ed25519"]])
+        self.run([*new, folder / "stranger", "-N", "", *kinds["rsa"]])
+        listed = "".join((folder / f"{name}.pub").read_text() for name in [*own, "locked"])
+        self.write(folder / "authorized", listed)
+        ports = {name: free_port() for name in ("port", "more", "older", "barred", "fips")}
+        user = pwd.getpwuid(os.getuid()).pw_name
+        common = ["PidFile none", "StrictModes no", "UsePAM no", f"AuthorizedKeysFile {folder}/authorized",
+                  "PasswordAuthentication no", "KbdInteractiveAuthentication no", "LogLevel ERROR", f"AllowUsers {user}",
+                  "PermitRootLogin prohibit-password",
+                  *(f"HostKey {folder}/host-{kind}" for kind in kinds), *self.newer_sshd()]
+        several = [*(f"Port {ports[name]}" for name in ports if name != "fips"), "ListenAddress 127.0.0.1", *common,
+                   # A second key is demanded after the first.
+                   f"Match LocalPort {ports['more']}", "AuthenticationMethods publickey,publickey",
+                   f"Match LocalPort {ports['older']}", "PubkeyAcceptedAlgorithms rsa-sha2-256",
+                   f"Match LocalPort {ports['barred']}", f"DenyUsers {user}"]
+        fips = [f"Port {ports['fips']}", "ListenAddress 127.0.0.1", *common, "KexAlgorithms ecdh-sha2-nistp384",
+                "Ciphers aes256-gcm@openssh.com"]
+        for name, lines in [("sshd", several), ("sshd-fips", fips)]:
+            self.write(folder / name, "\n".join([*lines, ""]))
+            port = ports["fips" if name == "sshd-fips" else "port"]
+            command = [self.programs["sshd"], "-D", "-e", "-f", str(folder / name)]
+            # Others than root have their shadow entries locked, or none.
+            self.start(name, as_root(self.scratch, command) if os.getuid() == 0 else command, port, demoted=False)
+        hosts = {kind: (folder / f"host-{kind}.pub").read_text().strip() for kind in kinds}
+        keys = {name: (folder / name).read_text() for name in [*own, "locked", "stranger"]}
+        self.about["ssh"] = {**ports, "user": user, "hosts": hosts, "keys": keys}
+
+    def newer_sshd(self):
+        """Where the parts of an unpacked server are: since 9.8 it has several, at places of its own."""
+        found = {}
+        for option, name in [("SshdSessionPath", "sshd-session"), ("SshdAuthPath", "sshd-auth")]:
+            found[option] = next((self.scratch / "debian").rglob(name), None)
+        limits = ["PerSourcePenalties no"] if found["SshdSessionPath"] else []
+        return [f"{option} {path}" for option, path in found.items() if path] + limits
+
     def write(self, path, text, mode=0o644):
         path.write_text(text)
         path.chmod(mode)
@@ -233,9 +292,13 @@ def main():
             servers.mariadb(cert, key)
             servers.redis(cert, key, ca)
             servers.mail(cert, key)
+            servers.ssh()
             about = servers.scratch / "about.json"
             about.write_text(json.dumps(servers.about))
             return subprocess.run(command, cwd=ROOT, env={**os.environ, "KEYWHEEL_PROBES": str(about)}, check=False).returncode
+        except Unavailable as why:
+            print(why)
+            return 77
         finally:
             servers.stop()
 

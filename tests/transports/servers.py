@@ -66,6 +66,25 @@ def programs(scratch, packages=None):
     return found, sorted({str(p.parent) for p in root.rglob("*.so*")})
 
 
+def as_root(scratch, command):
+    """As root sshd wants a user and a folder of its own; it gets them where nobody else sees them."""
+    mounts = []
+    if not os.path.isdir("/run/sshd"):
+        mounts.append("mount -t tmpfs -o mode=755 tmpfs /run && mkdir -m 755 /run/sshd")
+    try:
+        pwd.getpwnam("sshd")
+    except KeyError:
+        users = scratch / "passwd"
+        users.write_text(pathlib.Path("/etc/passwd").read_text() + "sshd:*:65533:65534::/run/sshd:/bin/false\n")
+        mounts.append(f"mount --bind {users} /etc/passwd")
+    if not mounts:
+        return command
+    unshare = ["unshare", "--mount", "--propagation", "private", "sh", "-ec"]
+    if subprocess.run([*unshare, ":"], capture_output=True, check=False).returncode:
+        raise Unavailable("as root sshd needs the user sshd and the folder /run/sshd, and mounts are not permitted")
+    return [*unshare, " && ".join([*mounts, 'exec "$@"']), "sh", *command]
+
+
 class Servers:
     """Serves the repositories below `scratch/root`; `urls` holds the address of that folder for each transport."""
 
@@ -145,31 +164,13 @@ class Servers:
             f"PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups {2 * AT_ONCE}\n"
             f"PermitUserRC no\nForceCommand {serve}\nLogLevel ERROR\n")
         command = [self.programs["sshd"], "-D", "-e", "-f", str(scratch / "sshd_config")]
-        self.start("sshd", self.as_root(command) if os.getuid() == 0 else command, lambda: connect(port))
+        self.start("sshd", as_root(self.scratch, command) if os.getuid() == 0 else command, lambda: connect(port))
         options = {"IdentitiesOnly": "yes", "IdentityAgent": "none", "BatchMode": "yes", "LogLevel": "ERROR",
                    "StrictHostKeyChecking": "yes", "UserKnownHostsFile": scratch / "known",
                    "GlobalKnownHostsFile": "/dev/null"}
         words = "".join(f" -o {name}={value}" for name, value in options.items())
         self.ssh_command = f"{self.programs['ssh']} -F /dev/null -i {scratch}/user{words}"
         return f"ssh://{user}@127.0.0.1:{port}{self.root}"
-
-    def as_root(self, command):
-        """As root sshd wants a user and a folder of its own; it gets them where nobody else sees them."""
-        mounts = []
-        if not os.path.isdir("/run/sshd"):
-            mounts.append("mount -t tmpfs -o mode=755 tmpfs /run && mkdir -m 755 /run/sshd")
-        try:
-            pwd.getpwnam("sshd")
-        except KeyError:
-            users = self.scratch / "passwd"
-            users.write_text(pathlib.Path("/etc/passwd").read_text() + "sshd:*:65533:65534::/run/sshd:/bin/false\n")
-            mounts.append(f"mount --bind {users} /etc/passwd")
-        if not mounts:
-            return command
-        unshare = ["unshare", "--mount", "--propagation", "private", "sh", "-ec"]
-        if subprocess.run([*unshare, ":"], capture_output=True, check=False).returncode:
-            raise Unavailable("as root sshd needs the user sshd and the folder /run/sshd, and mounts are not permitted")
-        return [*unshare, " && ".join([*mounts, 'exec "$@"']), "sh", *command]
 
     def http(self):
         """Starts nginx and fcgiwrap; gives the address."""

@@ -7,7 +7,9 @@ use keywheel::call::{
     Http, HttpOptions, Limited, Limits, Pattern, Proxy, Reach, SystemClock, SystemResolver,
 };
 use keywheel::config::Config;
-use keywheel::probe::{AwsSts, GoogleServiceAccount, Mongodb, Mysql, Net, Postgres, Probe, Redis, Smtp};
+use keywheel::probe::{
+    AwsSts, GoogleServiceAccount, Mongodb, Mysql, Net, Postgres, Probe, Redis, Smtp, Ssh, SshAccount,
+};
 use keywheel::rule::RuleSet;
 use keywheel::verify::{Options, Verifier};
 use std::env;
@@ -71,7 +73,13 @@ pub(crate) fn asking<T>(
         GoogleServiceAccount { transport: &transport, hosts: &hosts, only: &asked, clock: &SystemClock };
     let (postgres, mysql, mongodb) = (Postgres(&net), Mysql(&net), Mongodb(&net));
     let (redis, smtp) = (Redis(&net), Smtp(&net));
-    let probes: [&dyn Probe; 7] = [&sts, &google, &postgres, &mysql, &mongodb, &redis, &smtp];
+    let accounts = config.ssh_accounts();
+    let ssh = Ssh { net: &net, accounts: &accounts };
+    let mut probes: Vec<&dyn Probe> = vec![&sts, &google, &postgres, &mysql, &mongodb, &redis, &smtp];
+    if !accounts.is_empty() {
+        // A private key comes without a host: where no account is named, it stays unchecked.
+        probes.push(&ssh);
+    }
     let verifier = Verifier {
         rules,
         transport: &transport,
@@ -127,6 +135,7 @@ pub(crate) fn http(config: &Config, internal: &[String]) -> Result<Http> {
 /// Which addresses may be reached.
 fn reach(config: &Config, internal: &[String]) -> Result<Reach> {
     let mut reach = config.hosts().reach(Arc::new(SystemResolver::default()));
+    config.ssh_accounts().iter().filter_map(SshAccount::internal).for_each(|host| reach.allow_internal(host));
     for host in internal {
         let hosts = Pattern::of_operator(host).map_err(|e| usage(format!("--allow-internal: {e}")))?;
         reach.allow_internal(hosts);
