@@ -3,6 +3,9 @@
 
 #[path = "cli/alerts.rs"]
 mod alerts;
+#[cfg(unix)]
+#[path = "cli/aws.rs"]
+mod aws;
 #[cfg(target_os = "linux")]
 #[path = "cli/crowd.rs"]
 mod crowd;

@@ -20,12 +20,22 @@ pub(crate) fn call() -> Call {
 pub(crate) fn send(request: &Prepared, deadline: Instant) -> Result<Reply, CallError> {
     assert!(!request.tls && request.host == "127.0.0.1", "tests stay on loopback");
     let port = request.port.unwrap();
+    send_as(request, &format!("127.0.0.1:{port}"), port, deadline)
+}
+
+/// Sends a request to a port of loopback, whatever host it names there.
+pub(crate) fn send_as(
+    request: &Prepared,
+    host: &str,
+    port: u16,
+    deadline: Instant,
+) -> Result<Reply, CallError> {
     let mut stream =
         TcpStream::connect(("127.0.0.1", port)).map_err(|e| CallError::Unconnected(e.to_string()))?;
     stream.set_read_timeout(Some(deadline.saturating_duration_since(Instant::now()))).unwrap();
     let mut head = format!("{} ", request.method).into_bytes();
     head.extend_from_slice(request.target.expose());
-    head.extend_from_slice(format!(" HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n").as_bytes());
+    head.extend_from_slice(format!(" HTTP/1.0\r\nHost: {host}\r\n").as_bytes());
     for (name, value) in &request.headers {
         head.extend_from_slice(format!("{name}: ").as_bytes());
         head.extend_from_slice(value.expose());

@@ -107,7 +107,7 @@ impl Login {
         });
         match came {
             Ok(Answer::In { .. }) => SignedIn::In,
-            Ok(Answer::Out(why)) => SignedIn::Out(why),
+            Ok(Answer::Out(why) | Answer::Absent(why)) => SignedIn::Out(why),
             Ok(Answer::Barred(why)) => SignedIn::Unclear(why),
             Err(fault) => SignedIn::Unclear(fault.detail),
         }

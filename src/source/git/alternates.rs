@@ -47,7 +47,7 @@ fn unquoted(text: &[u8]) -> Option<(Vec<u8>, usize)> {
         match *text.get(at)? {
             b'"' => return Some((out, at + 1)),
             b'\\' => {
-                let octal = |i: usize| text.get(i).filter(|b| (b'0'..=b'7').contains(b)).map(|b| b - b'0');
+                let octal = |i: usize| text.get(i).filter(|&&b| (b'0'..=b'7').contains(&b)).map(|b| b - b'0');
                 let (byte, used) = match *text.get(at + 1)? {
                     b'a' => (7, 2),
                     b'b' => (8, 2),

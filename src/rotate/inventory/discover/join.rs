@@ -233,7 +233,8 @@ impl Run<'_> {
             used: match key.used {
                 Used::Never => Some("never".to_owned()),
                 Used::At(at) => time(at).map(|at| at.to_string()),
-                Used::Unsaid => None,
+                Used::Now(true) => Some(now.to_string()),
+                Used::Now(false) | Used::Unsaid => None,
             },
             enabled: key.enabled,
             perhaps_in: Vec::new(),
