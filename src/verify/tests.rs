@@ -3,7 +3,7 @@
 use super::testing::*;
 use super::*;
 use crate::call::{CallError, Prepared, Reply, Values};
-use crate::model::{By, Evidence, Level, Note, Status, Suppression, Unchecked, Unknown, Validity};
+use crate::model::{By, Evidence, Level, Note, Secret, Status, Suppression, Unchecked, Unknown, Validity};
 use crate::rule::RuleSet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};

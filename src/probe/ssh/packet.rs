@@ -39,10 +39,10 @@ impl Cipher {
         }
     }
 
-    fn gcm(self, key: &[u8], iv: &[u8]) -> Option<Gcm> {
+    fn gcm(self, key: &[u8], iv: &[u8]) -> Option<Box<Gcm>> {
         let algorithm = if self == Cipher::Aes128Gcm { &AES_128_GCM } else { &AES_256_GCM };
         let key = LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?);
-        Some(Gcm { key, nonce: iv.get(..12)?.try_into().ok()? })
+        Some(Box::new(Gcm { key, nonce: iv.get(..12)?.try_into().ok()? }))
     }
 }
 
@@ -66,13 +66,13 @@ impl Gcm {
 enum Seal {
     None,
     ChaCha(SealingKey),
-    Gcm(Gcm),
+    Gcm(Box<Gcm>),
 }
 
 enum Open {
     None,
     ChaCha(OpeningKey),
-    Gcm(Gcm),
+    Gcm(Box<Gcm>),
 }
 
 /// Packets in both directions.
