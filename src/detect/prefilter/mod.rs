@@ -392,7 +392,7 @@ mod tests {
         let mut seed = 3u64;
         let mut draw = || {
             seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            seed >> 32 | seed << 32
+            seed.rotate_left(32)
         };
         for round in 0..20_000 {
             // Runs of all lengths: of every other bit to of nearly all.
