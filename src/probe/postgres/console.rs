@@ -60,9 +60,10 @@ impl Console {
         let denied = |why: String| ConsoleError::Denied { place: place.clone(), why };
         match begin(net, login.target(), login.password(), deadline) {
             Ok(Begun::In(session)) => Ok(Console { session }),
-            Ok(Begun::Over(Answer::Out(why) | Answer::Absent(why) | Answer::Barred(why)) | Begun::Barred(why)) => {
-                Err(denied(format!("the login was refused ({why})")))
-            }
+            Ok(
+                Begun::Over(Answer::Out(why) | Answer::Absent(why) | Answer::Barred(why))
+                | Begun::Barred(why),
+            ) => Err(denied(format!("the login was refused ({why})"))),
             Ok(Begun::Over(Answer::In { detail, .. })) => Err(denied(detail)),
             Err(Fault { why: crate::model::Unknown::Refused, detail }) => Err(denied(detail)),
             Err(Fault { detail, .. }) => Err(ConsoleError::Unreached { place, why: detail }),
