@@ -26,6 +26,10 @@ pub struct Access {
     pub cases: Vec<AccessCase>,
 }
 
+/// What native checks tell of the owner of a credential, beside what goes into them: names that reads, grades and
+/// reports of such rules may use.
+pub const TOLD: &[(&str, &[&str])] = &[("aws-sts", &["account", "arn", "caller", "user", "user_id"])];
+
 /// One grade and when it is given.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

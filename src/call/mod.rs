@@ -20,7 +20,7 @@ mod template;
 mod transport;
 mod xml;
 
-pub use access::{Access, AccessCase, Grading};
+pub use access::{Access, AccessCase, Grading, TOLD};
 pub use address::refused;
 pub use endpoint::{Endpoint, FileDigest, HostError, Hosts, Origin, declares};
 pub use expect::{Expect, Judgement, PROBES, Recorded, StatusSet, Verify};

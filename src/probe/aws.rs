@@ -121,10 +121,12 @@ fn judge(reply: &Reply) -> Result<Said, Fault> {
     let body = reply.body.as_str();
     if reply.status == 200 && body.contains("<GetCallerIdentityResponse") {
         let identity = [("account", "Account"), ("arn", "Arn"), ("user id", "UserId")];
-        let identity: BTreeMap<String, String> = identity
+        let mut identity: BTreeMap<String, String> = identity
             .iter()
             .filter_map(|(name, tag)| Some(((*name).to_owned(), element(body, tag)?)))
             .collect();
+        let arn = identity.get("arn").cloned().unwrap_or_default();
+        identity.extend(caller(&arn).into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
         if !identity.contains_key("account") || !identity.contains_key("arn") {
             return Err(Fault::ambiguous("it names no caller"));
         }
@@ -152,6 +154,27 @@ fn judge(reply: &Reply) -> Result<Said, Fault> {
 }
 
 /// The text of the first element of a name, if it is plain.
+/// Who calls, by its resource name: `caller` is `root`, `user`, `assumed-role` or `federated-user`, and of a user of IAM
+/// `user` is its name, without its path.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
+fn caller(arn: &str) -> Vec<(&'static str, &str)> {
+    let mut parts = arn.splitn(6, ':').skip(2);
+    let (Some(service), Some(_), Some(_), Some(resource)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Vec::new();
+    };
+    match (service, resource.split_once('/')) {
+        ("iam", None) if resource == "root" => vec![("caller", "root")],
+        ("iam", Some(("user", path))) => {
+            vec![("caller", "user"), ("user", path.rsplit_once('/').map_or(path, |(_, name)| name))]
+        }
+        ("sts", Some(("assumed-role", _))) => vec![("caller", "assumed-role")],
+        ("sts", Some(("federated-user", _))) => vec![("caller", "federated-user")],
+        _ => Vec::new(),
+    }
+}
+
 fn element(body: &str, name: &str) -> Option<String> {
     let (_, rest) = body.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;
@@ -195,7 +218,23 @@ mod tests {
             (&*identity["account"], &*identity["arn"]),
             ("123456789012", "arn:aws:iam::123456789012:user/ci")
         );
+        assert_eq!((&*identity["caller"], &*identity["user"]), ("user", "ci"));
         assert_eq!(asked, ["sts.us-east-1.amazonaws.com"]);
+    }
+
+    #[test]
+    fn the_kind_of_caller_is_read_off_its_name() {
+        let of = |resource: &str| {
+            let arn = format!("arn:aws:{resource}");
+            caller(&arn).into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(of("iam::123456789012:root"), ["caller=root"]);
+        assert_eq!(of("iam::123456789012:user/team/a/ci"), ["caller=user", "user=ci"]);
+        assert_eq!(of("sts::123456789012:assumed-role/deploy/i-1"), ["caller=assumed-role"]);
+        assert_eq!(of("sts::123456789012:federated-user/ann"), ["caller=federated-user"]);
+        for odd in ["iam::123456789012:user", "iam::1:roots", "sts::1:user/x", "iam"] {
+            assert!(of(odd).is_empty(), "{odd}");
+        }
     }
 
     #[test]

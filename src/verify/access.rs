@@ -2,7 +2,7 @@
 
 use super::identity;
 use crate::call::{self, Capture, Effect, Reply, Values};
-use crate::model::{Access, Grade, Level};
+use crate::model::{Access, Grade, Level, Secret};
 use std::collections::BTreeMap;
 
 /// Values captured so far, with everything secret taken out.
@@ -23,6 +23,20 @@ impl Captured {
                 self.0.insert(name.clone(), identity::clean(&text, values));
             }
         }
+    }
+
+    /// Takes what a native check told of the owner, a blank in a name being `_`. It holds no secret.
+    pub(super) fn told(&mut self, identity: &BTreeMap<String, String>) {
+        self.0.extend(identity.iter().map(|(name, value)| (name.replace(' ', "_"), value.clone())));
+    }
+
+    /// All of it, for the templates of reads, beside what is known already.
+    pub(super) fn beside(&self, values: &Values) -> Values {
+        let mut all = values.clone();
+        for (name, value) in self.0.iter().filter(|(name, _)| values.get(name).is_none()) {
+            all.set(name, Secret::new(value.as_bytes()));
+        }
+        all
     }
 
     /// Notes what became of a read.

@@ -264,7 +264,11 @@ impl Run<'_> {
         evidence.expectation = format!("{list}[{index}]");
         let access = match validity {
             Validity::Active { restricted, .. } if !self.own => {
-                self.access(declared, values, &reply, restricted)
+                let mut captured = Captured::default();
+                if let Some(asked) = &declared.rule.access {
+                    captured.take(&reply, &asked.capture, values);
+                }
+                self.access(declared, values, captured, restricted)
             }
             _ => None,
         };
@@ -276,12 +280,10 @@ impl Run<'_> {
         &self,
         declared: &Declared,
         values: &Values,
-        proof: &Reply,
+        mut captured: Captured,
         restricted: bool,
     ) -> Option<Access> {
         let asked = declared.rule.access.as_ref()?;
-        let mut captured = Captured::default();
-        captured.take(proof, &asked.capture, values);
         for (n, step) in asked.reads.iter().enumerate() {
             if self.cancelled() {
                 break;
@@ -312,7 +314,16 @@ impl Run<'_> {
             ELSEWHERE.clone_into(&mut probed.detail);
         }
         let evidence = self.evidence(declared, probed.host, identity::clean(&probed.detail, values));
-        Verdict { validity: probed.validity, evidence: Some(evidence), access: None }
+        let access = match &probed.validity {
+            Validity::Active { restricted, identity } if !self.own => {
+                let mut captured = Captured::default();
+                captured.told(identity);
+                let values = captured.beside(values);
+                self.access(declared, &values, captured, *restricted)
+            }
+            _ => None,
+        };
+        Verdict { validity: probed.validity, evidence: Some(evidence), access }
     }
 
     /// Whether the endpoint can be relied on. `None` if it can; else what that makes of the credential.

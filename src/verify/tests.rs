@@ -309,6 +309,46 @@ fn probes_judge_by_themselves() {
 }
 
 #[test]
+fn what_a_probe_tells_of_the_owner_is_graded_and_goes_into_reads() {
+    struct Sts;
+    impl Probe for Sts {
+        fn name(&self) -> &'static str {
+            "aws-sts"
+        }
+        fn needs(&self) -> &'static [&'static str] {
+            &[]
+        }
+        fn check(&self, _: &Values, _: Instant) -> Probed {
+            let told = [("caller", "user"), ("user", "ops"), ("user id", "U1")];
+            let identity = told.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            let validity = Validity::Active { restricted: false, identity };
+            Probed { validity, host: "sts.example".to_owned(), detail: "named".to_owned(), elsewhere: false }
+        }
+    }
+    let more = "[[rule]]\nid = 'acmev-cloud'\nname = 'x'\nseverity = 'low'\nconfidence = 'low'\n\
+                pattern = '(?<secret>[a-z]{20})'\n[rule.verify]\nprobe = 'aws-sts'\n\
+                [rule.access]\nshow = ['user', 'user_id']\n\
+                grades = [{ level = 'admin', means = 'all', when = { caller = ['user'], read0 = ['done'] } }]\n\
+                [[rule.access.reads]]\ndone = [{ status = 200, contains = 'Administrator' }]\n\
+                request = { method = 'GET', url = 'https://api.acme.example/policies/{{ user }}' }\n";
+    let rules = rules(more);
+    let rights = |answer: &'static str| {
+        let network = Network::new(move |r| match wire(r).starts_with("/policies/ops") {
+            true => reply(200, answer),
+            false => reply(404, ""),
+        });
+        let mut list = [of_rule("acmev-cloud", &"pass".repeat(5), vec![place(&[])])];
+        run_with(&rules, &network, &mut list, Options::default(), &[&Sts], None);
+        let [f] = list;
+        f.access.map(|a| (a.grade.map(|g| g.level), a.facts))
+    };
+    let facts =
+        BTreeMap::from([("user".to_owned(), "ops".to_owned()), ("user_id".to_owned(), "U1".to_owned())]);
+    assert_eq!(rights("<Administrator/>"), Some((Some(Level::Admin), facts.clone())));
+    assert_eq!(rights("<None/>"), Some((None, facts)));
+}
+
+#[test]
 fn an_own_endpoint_in_the_place_of_the_public_one_proves_death_to_its_owner_only() {
     struct Elsewhere;
     impl Probe for Elsewhere {

@@ -3,7 +3,7 @@
 use super::Check;
 use crate::call::{
     self, Access, By, Effect, Expect, Grading, Host, Judgement, MOST_BODY, MOST_LIST, PROBES, Request,
-    Revoke, Right, Step, Verify, holes, reserved, tree,
+    Revoke, Right, Step, TOLD, Verify, holes, reserved, tree,
 };
 use crate::model::Level;
 use crate::rule::{Rule, checksum, example};
@@ -95,7 +95,13 @@ impl Check {
         let Some(verify) = &rule.verify else {
             return self.fault(&rule.id, "access: without verify nothing is proved to work");
         };
-        let mut known: Vec<String> = access.capture.keys().cloned().collect();
+        let probe = verify.probe.as_deref();
+        let told = TOLD.iter().filter(|(name, _)| probe == Some(*name)).flat_map(|(_, names)| *names);
+        let told: Vec<String> = told.map(|name| (*name).to_owned()).collect();
+        if probe.is_some() && !access.capture.is_empty() {
+            self.fault(&rule.id, "access: a native check gives no answer to capture from");
+        }
+        let mut known: Vec<String> = access.capture.keys().chain(&told).cloned().collect();
         let proofs = verify.replies.iter().enumerate();
         for (n, recorded) in proofs.filter(|(_, r)| matches!(r.is, Judgement::Active | Judgement::Restricted))
         {
@@ -109,7 +115,8 @@ impl Check {
                 self.fault(&rule.id, format!("access: capture `{name}` needs either `json` or `header`"));
             }
         }
-        let values = values(rule);
+        let mut values = values(rule);
+        values.extend(told);
         for (n, step) in access.reads.iter().enumerate() {
             let at = format!("access: reads[{n}]");
             self.step(rule, &at, step, &values, hosts);
