@@ -315,7 +315,7 @@ impl Run<'_> {
         }
         let evidence = self.evidence(declared, probed.host, identity::clean(&probed.detail, values));
         let access = match &probed.validity {
-            Validity::Active { restricted, identity } if !self.own => {
+            Validity::Active { restricted, identity } if !self.own && declared.rule.access.is_some() => {
                 let mut captured = Captured::default();
                 captured.told(identity);
                 let values = captured.beside(values);

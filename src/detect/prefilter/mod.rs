@@ -20,7 +20,6 @@ pub(crate) use drawn::drawn_near;
 use lanes::{Masks, NEED};
 use literals::{Heads, Keyed, Windows, folded, key};
 pub(crate) use needles::Needles;
-
 use std::collections::BTreeMap;
 
 /// Shortest run that is tried as base64 or hexadecimal.

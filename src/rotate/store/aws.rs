@@ -6,9 +6,9 @@
 //! there is compared just before. `ClientRequestToken` derives from what is expected and what is written, so that a
 //! repeated put makes no second version.
 
-use super::aws_json::{AwsJson, AwsSpec, Service};
+use super::aws_json::{AwsJson, AwsSpec, Named, Service};
 use super::form::json;
-use super::list::{Entry, ListError, Listing, pages};
+use super::list::{ListError, Listing};
 use super::openbao::quoted;
 use super::part::Part;
 use super::{Doors, OpenError, Place};
@@ -192,28 +192,12 @@ struct Page {
     next_token: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Named {
-    name: String,
-}
-
 /// All secrets of the region.
 pub(super) fn list(spec: &AwsSpec, doors: Arc<dyn Doors>, call: Call) -> Result<Listing, ListError> {
     let api = AwsJson::new(&SERVICE, spec, doors)?;
-    let mut listing = Listing::default();
-    pages(|token| {
-        let next = token.map(|t| format!(",\"NextToken\":{}", *json::spell(t))).unwrap_or_default();
-        let reply = api.ask("ListSecrets", &format!("{{\"MaxResults\":50{next}}}"), call)?;
-        if reply.status != 200 {
-            return Err(api.refusal(&reply).into());
-        }
-        let page: Page = serde_json::from_str(&reply.body)
-            .map_err(|_| StoreError::Unknown("the answer holds no list of secrets".to_owned()))?;
-        listing.add(page.secret_list.into_iter().map(|secret| Entry::whole(secret.name)))?;
-        Ok(page.next_token)
-    })?;
-    Ok(listing)
+    api.list("ListSecrets", "\"MaxResults\":50", "secrets", call, |page: Page| {
+        (page.secret_list, page.next_token)
+    })
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! What the stores of AWS have in common: a JSON interface whose requests are signed, and what its errors prove.
 
 use super::form::json;
+use super::list::{Entry, ListError, Listing, pages};
 use super::web::{Web, plain, refused};
 use super::{Doors, OpenError};
 use crate::call::{AwsKey, Prepared, Reply, aws_sigv4};
 use crate::model::Secret;
 use crate::rotate::engine::{Call, StoreError};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -154,4 +156,35 @@ impl AwsJson {
             false => refused(reply, name, "", ""),
         }
     }
+    /// The names that `action` lists, page by page; `what` they are is for an answer that cannot be read.
+    pub(super) fn list<P: DeserializeOwned>(
+        &self,
+        action: &str,
+        body: &str,
+        what: &str,
+        call: Call,
+        read: impl Fn(P) -> (Vec<Named>, Option<String>),
+    ) -> Result<Listing, ListError> {
+        let mut listing = Listing::default();
+        pages(|token| {
+            let next = token.map(|t| format!(",\"NextToken\":{}", *json::spell(t))).unwrap_or_default();
+            let reply = self.ask(action, &format!("{{{body}{next}}}"), call)?;
+            if reply.status != 200 {
+                return Err(self.refusal(&reply).into());
+            }
+            let page = serde_json::from_str(&reply.body)
+                .map_err(|_| StoreError::Unknown(format!("the answer holds no list of {what}")))?;
+            let (names, next) = read(page);
+            listing.add(names.into_iter().map(|one| Entry::whole(one.name)))?;
+            Ok(next)
+        })?;
+        Ok(listing)
+    }
+}
+
+/// An entry of a list.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Named {
+    name: String,
 }

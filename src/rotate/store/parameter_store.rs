@@ -7,9 +7,9 @@
 //! wrote in between, which is told as unknown, since both writes have happened. Numbers begin again at 1 when a
 //! parameter is deleted and made anew, so that a version is the number and a mark of the text.
 
-use super::aws_json::{AwsJson, AwsSpec, Service};
+use super::aws_json::{AwsJson, AwsSpec, Named, Service};
 use super::form::json;
-use super::list::{Entry, ListError, Listing, pages};
+use super::list::{ListError, Listing};
 use super::openbao::quoted;
 use super::part::Part;
 use super::{Doors, OpenError, Place};
@@ -202,30 +202,13 @@ struct Page {
     next_token: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Named {
-    name: String,
-}
-
 /// All parameters of the region that are encrypted.
 pub(super) fn list(spec: &AwsSpec, doors: Arc<dyn Doors>, call: Call) -> Result<Listing, ListError> {
     let api = AwsJson::new(&SERVICE, spec, doors)?;
-    let filter =
-        "\"ParameterFilters\":[{\"Key\":\"Type\",\"Option\":\"Equals\",\"Values\":[\"SecureString\"]}]";
-    let mut listing = Listing::default();
-    pages(|token| {
-        let next = token.map(|t| format!(",\"NextToken\":{}", *json::spell(t))).unwrap_or_default();
-        let reply = api.ask("DescribeParameters", &format!("{{{filter},\"MaxResults\":50{next}}}"), call)?;
-        if reply.status != 200 {
-            return Err(api.refusal(&reply).into());
-        }
-        let page: Page = serde_json::from_str(&reply.body)
-            .map_err(|_| StoreError::Unknown("the answer holds no list of parameters".to_owned()))?;
-        listing.add(page.parameters.into_iter().map(|parameter| Entry::whole(parameter.name)))?;
-        Ok(page.next_token)
-    })?;
-    Ok(listing)
+    let encrypted = "\"ParameterFilters\":[{\"Key\":\"Type\",\"Option\":\"Equals\",\"Values\":[\"SecureString\"]}],\"MaxResults\":50";
+    api.list("DescribeParameters", encrypted, "parameters", call, |page: Page| {
+        (page.parameters, page.next_token)
+    })
 }
 
 #[cfg(test)]
